@@ -1,0 +1,75 @@
+/*
+ * session.h - trace programs: an engine, their images and the model, to sinks.
+ */
+#ifndef VASTRACE_SESSION_H
+#define VASTRACE_SESSION_H
+
+#include <vastrace/error.h>
+#include <vastrace/sink.h>
+
+#define VASTRACE_VERSION "0.1.0"
+
+/* What to trace and how. Borrowed until vt_session_run() returns. */
+struct vt_session_config {
+    char *const *command; /* null-terminated argv to launch, or null */
+    const pid_t *pids;    /* processes to attach to, where command is null */
+    size_t pid_count;
+    bool all_syscalls;   /* stop at every call, not only at those that can change the map */
+    bool verify;         /* compare the model with the kernel's map at every stop */
+    bool no_aslr;        /* launch with personality(ADDR_NO_RANDOMIZE) */
+    bool no_follow;      /* leave the events of children out (they run on unharmed) */
+    int64_t duration_ns; /* end the trace after this long; 0: when the program ends */
+    const char *const *event_names; /* null-terminated causes and call names to show; null: all */
+    uint32_t kind_mask;             /* bit (1 << enum vt_kind) of the kinds to show; 0: all */
+    struct vt_sink **sinks;         /* not owned */
+    size_t sink_count;
+    void (*warn)(void *context, const char *text); /* one line for the user; may be null */
+    void *warn_context;
+};
+
+/* How it ended. */
+struct vt_session_result {
+    bool ran;        /* the program was started, or every process was attached to */
+    int wait_status; /* of the launched program, as of wait(2); valid if `exited` */
+    bool exited;     /* the launched program ended (false: attached, or left running) */
+    struct vt_exactness exactness;
+    bool sink_failed; /* an output could not be written to its end */
+};
+
+/*
+ * Run one session to its end. Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT
+ * for its duration and restores their dispositions.
+ *
+ * Fails with -ENOENT or another errno of execve(2) if the program cannot be
+ * run (result->ran is false), of ptrace(2) if it cannot be traced.
+ */
+int vt_session_run(const struct vt_session_config *config, struct vt_session_result *result,
+                   struct vt_error *err);
+
+/*
+ * The map of a live process without tracing it: read from /proc/PID/maps,
+ * with ELF images found and kinds given. The layout and its objects belong to
+ * the snapshot.
+ */
+struct vt_snapshot;
+int vt_snapshot_take(pid_t pid, struct vt_snapshot **snapshot, struct vt_error *err);
+void vt_snapshot_destroy(struct vt_snapshot *snapshot);
+const struct vt_layout *vt_snapshot_layout(const struct vt_snapshot *snapshot);
+
+/* The image of the region, as vt_event's details have it; parts clipped to none when there is none. */
+void vt_snapshot_detail(const struct vt_snapshot *snapshot, const struct vt_region *region,
+                        struct vt_detail *detail);
+
+/* Facts about the process beside its map. Strings live as long as the snapshot. */
+struct vt_snapshot_info {
+    pid_t pid;
+    const char *path; /* /proc/PID/exe's target, raw bytes; "" if unreadable */
+    enum vt_program_type type;
+    unsigned class_bits;
+    vt_addr sp;         /* of the main thread, 0 where not to be had (/proc/PID/syscall) */
+    int aslr;           /* randomize_va_space; -1 not known */
+    bool aslr_disabled; /* the process's personality has ADDR_NO_RANDOMIZE */
+};
+const struct vt_snapshot_info *vt_snapshot_info(const struct vt_snapshot *snapshot);
+
+#endif

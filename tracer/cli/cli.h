@@ -1,0 +1,58 @@
+/*
+ * cli.h - what the subcommands share: the table of them, exit statuses, and
+ * the tables of options that parsing, help and completions are made from.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <vastrace/error.h>
+
+/* Statuses of our own; else the traced program's (env(1) and timeout(1) use the same). */
+enum {
+    EXIT_OURS = 125,       /* vastrace itself failed, or --verify found a difference */
+    EXIT_CANNOT_RUN = 126, /* the program was found and cannot be run */
+    EXIT_NOT_FOUND = 127,  /* no such program */
+};
+
+/* One option. The id is returned by cli_next_option(). */
+struct cli_option {
+    int id;            /* a short option's character, or a number above 255 */
+    const char *name;  /* long name without dashes */
+    const char *value; /* null: takes none; "[X]": may take one; else what it takes, for help */
+    const char *help;  /* one clause */
+};
+
+/* A subcommand, a row of the table in main.c. */
+struct cli_command {
+    const char *name;  /* null: the trace itself, named by nothing */
+    const char *usage; /* its arguments, for help */
+    const char *summary;
+    const struct cli_option *options; /* ended by id 0 */
+    int (*run)(const struct cli_command *command, int argc, char **argv);
+};
+
+extern const struct cli_command cli_trace;
+extern const struct cli_command cli_layout;
+
+/* All commands, ended by a null pointer; the trace first. */
+extern const struct cli_command *const cli_commands[];
+
+/* `vastrace: ` and the text on standard error, control characters escaped. */
+void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The help of one command (all of them for the trace), on standard output. */
+void cli_help(const struct cli_command *command);
+
+/*
+ * The next option's id, by the command's table; its value is in optarg.
+ * -1 at the first word that is no option (optind), '?' after a message.
+ * --help and --version are handled here and end the program.
+ */
+int cli_next_option(const struct cli_command *command, int argc, char **argv);
+
+/* A whole number without anything behind it, in [low, high]; false otherwise. */
+bool cli_number(const char *text, long low, long high, long *value);
+
+#endif

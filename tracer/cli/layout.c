@@ -1,0 +1,153 @@
+/*
+ * layout.c - `vastrace layout PID`: a live process's map, drawn or in words.
+ */
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "session/kernel_half.h"
+#include "sinks/picture.h"
+#include <vastrace/session.h>
+
+enum { OPTION_FORMAT = 256, OPTION_COLOR, OPTION_WIDTH, OPTION_ALL };
+
+static const struct cli_option options[] = {
+    {OPTION_FORMAT, "format", "NAME", "picture, maps or json"},
+    {OPTION_ALL, "all", NULL, "picture: every region, none folded"},
+    {OPTION_WIDTH, "width", "N", "picture: columns, if not the terminal's"},
+    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {0},
+};
+
+static void detail_of(void *context, const struct vt_region *region, struct vt_detail *detail)
+{
+    vt_snapshot_detail(context, region, detail);
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    long number;
+    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+        return size.ws_col;
+    return columns && cli_number(columns, 20, 10000, &number) ? (unsigned)number : 80;
+}
+
+static bool wants_color(const char *when)
+{
+    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+    if (!strcmp(when, "auto"))
+        return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+    return !strcmp(when, "always");
+}
+
+static int draw(struct vt_snapshot *snapshot, const struct vt_picture_format *format,
+                struct vt_picture_input *input)
+{
+    static struct vt_kernel_half half; /* large, and used once */
+    struct vt_machine machine;
+    struct vt_buf out = {0};
+    struct vt_error err = {0};
+    struct rlimit limit;
+    const struct vt_snapshot_info *info = vt_snapshot_info(snapshot);
+
+    vt_machine_read(&machine);
+    vt_kernel_half_read(&vt_kernel_proc_files, machine.la57, &half);
+    input->layout = vt_snapshot_layout(snapshot);
+    input->detail = detail_of;
+    input->detail_context = snapshot;
+    input->pid = info->pid;
+    input->path = info->path;
+    input->type = info->type;
+    input->class_bits = info->class_bits;
+    input->sp = info->sp;
+    if (!prlimit(info->pid, RLIMIT_STACK, NULL, &limit))
+        input->stack_limit = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+    input->aslr = info->aslr;
+    input->aslr_disabled = info->aslr_disabled;
+    input->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+    input->mmap_min_addr = machine.mmap_min_addr;
+    input->mmap_rnd_bits = info->class_bits == 32 ? machine.mmap_rnd_compat_bits
+                                                  : machine.mmap_rnd_bits;
+    input->la57 = machine.la57;
+    input->kernel = info->class_bits == 32 ? NULL : &half;
+    int rc = format->render(input, &out, &err);
+    if (rc)
+        cli_error("%s", *err.text ? err.text : "cannot draw the layout: out of memory");
+    else if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout)) {
+        cli_error("cannot write the layout to standard output: %m");
+        rc = -1;
+    }
+    vt_buf_deinit(&out);
+    return rc ? EXIT_OURS : 0;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct vt_picture_input input = {0};
+    const struct vt_picture_format *format = vt_picture_formats();
+    const char *color = "auto";
+    long number;
+    int id;
+
+    setlocale(LC_CTYPE, "");
+    while ((id = cli_next_option(command, argc, argv)) != -1) {
+        switch (id) {
+        case OPTION_FORMAT:
+            if (!(format = vt_picture_format_find(optarg))) {
+                cli_error("--format %s: give picture, maps or json", optarg);
+                return EXIT_OURS;
+            }
+            break;
+        case OPTION_ALL:
+            input.all = true;
+            break;
+        case OPTION_WIDTH:
+            if (!cli_number(optarg, 20, 10000, &number)) {
+                cli_error("--width %s: give a number of columns", optarg);
+                return EXIT_OURS;
+            }
+            input.width = (unsigned)number;
+            break;
+        case OPTION_COLOR:
+            color = optarg;
+            break;
+        default:
+            return EXIT_OURS;
+        }
+    }
+    if (optind != argc - 1 || !cli_number(argv[optind], 1, INT32_MAX, &number)) {
+        cli_error("layout: name one process by its id, as in: vastrace layout 4242");
+        return EXIT_OURS;
+    }
+    if (!input.width)
+        input.width = terminal_width();
+    input.color = wants_color(color);
+    input.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+
+    struct vt_snapshot *snapshot;
+    struct vt_error err = {0};
+    if (vt_snapshot_take((pid_t)number, &snapshot, &err)) {
+        cli_error("%s", err.text);
+        return EXIT_OURS;
+    }
+    int status = draw(snapshot, format, &input);
+    vt_snapshot_destroy(snapshot);
+    return status;
+}
+
+const struct cli_command cli_layout = {
+    .name = "layout",
+    .usage = "PID [--format picture|maps|json]",
+    .summary = "Draw the address space of a running process.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,37 @@
+/*
+ * main.c - where the command line enters. A map of the house:
+ *
+ *   include/vastrace/      the public library: errors, layouts, events, sinks, sessions
+ *   tracer/base/           base.h buf.h escape.h error.c: what every layer needs
+ *   tracer/model/          layout.c   the interval map of one address space
+ *                          memop.c    the kernel's rules, call by call
+ *                          kind.c     what a region is for
+ *                          maps.c     the text of /proc/PID/maps
+ *                          objects.c  interned files and names; names.c words
+ *   tracer/engine/         engine.c   ptrace: waits, stops, resuming, detaching
+ *                          spawn.c    starting a program; signals.c the tracer's own
+ *                          arch_x86.c call numbers, decoding, the seccomp filter
+ *                          procmap.c  the kernel's word on a map; proc.c other facts
+ *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
+ *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
+ *   tracer/session/        live.c     threads, order among calls, events
+ *                          space.c    one address space: model, images, kernel
+ *                          emit.c     filter and queue to the sinks
+ *                          snapshot.c a live process's map without tracing
+ *   tracer/cli/            options.c  parsing and help from tables
+ *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
+ *                          layout.c   `vastrace layout PID`
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct cli_command *const cli_commands[] = {&cli_trace, &cli_layout, NULL};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 1; argc > 1 && cli_commands[i]; i++)
+        if (!strcmp(argv[1], cli_commands[i]->name))
+            return cli_commands[i]->run(cli_commands[i], argc - 1, argv + 1);
+    return cli_trace.run(&cli_trace, argc, argv);
+}

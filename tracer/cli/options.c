@@ -1,0 +1,131 @@
+/*
+ * options.c - hides getopt: options are parsed by, and help is printed from,
+ * the commands' tables alone.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "cli/cli.h"
+#include <vastrace/session.h>
+
+#define OPTIONS_MAX 40
+
+enum { OPTION_HELP = 1000, OPTION_VERSION };
+
+void cli_error(const char *fmt, ...)
+{
+    char text[2048];
+    struct vt_buf out = {0};
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    vt_escape_terminal(&out, text, strlen(text));
+    fprintf(stderr, "vastrace: %s\n", vt_buf_cstr(&out));
+    vt_buf_deinit(&out);
+}
+
+static void help_option(const struct cli_option *option)
+{
+    char left[64];
+    int length = option->id < 256
+                     ? snprintf(left, sizeof(left), "  -%c, --%s", option->id, option->name)
+                     : snprintf(left, sizeof(left), "      --%s", option->name);
+    if (option->value)
+        snprintf(left + length, sizeof(left) - (size_t)length,
+                 option->value[0] == '[' ? "%s" : " %s", option->value);
+    printf("%-28s  %s\n", left, option->help);
+}
+
+static void help_command(const struct cli_command *command)
+{
+    for (const char *at = command->usage; *at;) {
+        size_t length = strcspn(at, "\n");
+        printf("  vastrace%s%s %.*s\n", command->name ? " " : "",
+               command->name ? command->name : "", (int)length, at);
+        at += length + (at[length] == '\n');
+    }
+}
+
+void cli_help(const struct cli_command *command)
+{
+    bool all = !command->name;
+    printf("Usage:\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (all || cli_commands[i] == command)
+            help_command(cli_commands[i]);
+    printf("\n%s\n\n", command->summary);
+    for (const struct cli_option *o = command->options; o->id; o++)
+        help_option(o);
+    help_option(&(struct cli_option){OPTION_HELP, "help", NULL, "this text"});
+    help_option(&(struct cli_option){OPTION_VERSION, "version", NULL, "the version"});
+    if (all)
+        printf("\nThe status is the traced program's own (128 + N if signal N ended it); 125 if "
+               "vastrace\n"
+               "failed or --verify found a difference, 126 if the program cannot be run, 127 if it "
+               "was\n"
+               "not found.\n");
+}
+
+int cli_next_option(const struct cli_command *command, int argc, char **argv)
+{
+    struct option longs[OPTIONS_MAX];
+    char shorts[2 * OPTIONS_MAX + 2];
+    size_t count = 0, at = 0;
+    shorts[at++] = '+'; /* options end at the program's name: what follows is its own */
+    for (const struct cli_option *o = command->options; o->id && count < OPTIONS_MAX - 3; o++) {
+        int takes = !o->value            ? no_argument
+                    : o->value[0] == '[' ? optional_argument
+                                         : required_argument;
+        longs[count++] = (struct option){o->name, takes, NULL, o->id};
+        if (o->id < 256) {
+            shorts[at++] = (char)o->id;
+            for (int i = 0; i < takes; i++) /* ":" or "::" */
+                shorts[at++] = ':';
+        }
+    }
+    longs[count++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    longs[count++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    longs[count] = (struct option){0};
+    shorts[at] = '\0';
+    opterr = 0; /* getopt's messages would bear argv[0], and are not escaped */
+
+    int id = getopt_long(argc, argv, shorts, longs, NULL);
+    if (id == OPTION_HELP) {
+        cli_help(command);
+        exit(fflush(stdout) ? EXIT_OURS : 0);
+    }
+    if (id == OPTION_VERSION) {
+        printf("vastrace %s\n", VASTRACE_VERSION);
+        exit(fflush(stdout) ? EXIT_OURS : 0);
+    }
+    if (id == '?') {
+        const char *word = argv[optind - 1];
+        bool misses_value = optopt && optind == argc && strcmp(word, "--");
+        if (misses_value)
+            for (const struct cli_option *o = command->options; o->id; o++)
+                if (o->id == optopt && o->value) {
+                    cli_error("option %s needs a value: %s", word, o->value);
+                    return '?';
+                }
+        if (optopt > 0 && optopt < 256)
+            cli_error("there is no option -%c; see vastrace --help", optopt);
+        else
+            cli_error("there is no option %s, or it is used wrongly; see vastrace --help", word);
+    }
+    return id;
+}
+
+bool cli_number(const char *text, long low, long high, long *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    return isdigit((unsigned char)*text) && !*end && !errno && *value >= low && *value <= high;
+}

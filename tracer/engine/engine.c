@@ -1,0 +1,640 @@
+/*
+ * engine.c - hides ptrace(2) and wait(2): how statuses become stops, and how
+ * each kind of stop is resumed.
+ *
+ * Invariants: every tracee is in the table from its first status to its GONE;
+ * a wait status is interpreted in classify() and nowhere else; a request that
+ * finds its tracee dead (ESRCH) is no failure, since the report of the death
+ * follows; a tracee that is `stopped` waits for vt_engine_resume().
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "engine/proc.h"
+#include "engine/spawn.h"
+
+/* What was changed in a tracee for the length of one call. */
+struct patch {
+    bool active;
+    bool in_memory; /* else in the register of the first argument */
+    unsigned long where;
+    unsigned long original;
+    unsigned long patched;
+};
+
+struct entry {
+    struct vt_tracee tracee; /* first, so that a tracee is its entry */
+    struct entry *next;      /* in its bucket */
+    bool started;            /* its START has been told */
+    bool stopped;
+    bool in_call;       /* resumed TO_RETURN; its RETURN is to come */
+    bool drop_return;   /* the next return is of no interest (of the exec that was told) */
+    bool fresh_attach;  /* attached, and no call has been seen from its entry on */
+    bool group_stopped; /* to be left stopped by the next resume (PTRACE_LISTEN) */
+    int signal;         /* to be delivered by the next resume */
+    struct patch patch;
+};
+
+struct ready {
+    pid_t tid;
+    int status;
+};
+
+#define BUCKETS 4096 /* more tracees than this merely share buckets */
+
+struct vt_engine {
+    struct entry *buckets[BUCKETS];
+    size_t count;
+    size_t patched;
+    bool all_syscalls;
+    bool filter;         /* stops at calls come from the seccomp filter */
+    struct ready *queue; /* statuses taken from the kernel and not told yet */
+    size_t queue_head;
+    size_t queue_count;
+    size_t queue_capacity;
+    struct entry *gone; /* out of the table, valid until the next wait */
+};
+
+#define TRACE_OPTIONS                                                                              \
+    (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |       \
+     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT)
+
+static long request(int what, pid_t tid, unsigned long addr, unsigned long data)
+{
+    return ptrace(what, tid, (void *)addr, (void *)data);
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+static struct entry **find(struct vt_engine *engine, pid_t tid)
+{
+    struct entry **at = &engine->buckets[(unsigned)tid % BUCKETS];
+    while (*at && (*at)->tracee.tid != tid)
+        at = &(*at)->next;
+    return at;
+}
+
+static struct entry *add(struct vt_engine *engine, pid_t tid)
+{
+    struct entry *e = calloc(1, sizeof(*e));
+    if (!e)
+        return NULL;
+    e->tracee.tid = tid;
+    struct entry **at = find(engine, tid);
+    e->next = *at;
+    *at = e;
+    engine->count++;
+    return e;
+}
+
+/* Take a record out of the table; it is the caller's then. */
+static void take_out(struct vt_engine *engine, struct entry *e)
+{
+    struct entry **at = find(engine, e->tracee.tid);
+    *at = e->next;
+    engine->count--;
+    engine->patched -= e->patch.active;
+}
+
+static void forget(struct vt_engine *engine, struct entry *e)
+{
+    take_out(engine, e);
+    free(e);
+}
+
+struct vt_engine *vt_engine_create(bool all_syscalls)
+{
+    struct vt_engine *engine = calloc(1, sizeof(*engine));
+    if (engine)
+        engine->all_syscalls = all_syscalls;
+    return engine;
+}
+
+void vt_engine_destroy(struct vt_engine *engine)
+{
+    if (!engine)
+        return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (engine->buckets[i]) {
+            struct entry *next = engine->buckets[i]->next;
+            free(engine->buckets[i]);
+            engine->buckets[i] = next;
+        }
+    }
+    free(engine->gone);
+    free(engine->queue);
+    free(engine);
+}
+
+size_t vt_engine_count(const struct vt_engine *engine)
+{
+    return engine->count;
+}
+
+/* ---- memory and relations ------------------------------------------------ */
+
+int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_t length)
+{
+    struct iovec local = {to, length};
+    struct iovec remote = {(void *)(uintptr_t)addr, length};
+    ssize_t n = process_vm_readv(tracee->tid, &local, 1, &remote, 1, 0);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == length ? 0 : -EFAULT;
+}
+
+int vt_engine_same_space(pid_t a, pid_t b)
+{
+    long rc = syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
+    return rc < 0 ? -errno : rc == 0;
+}
+
+static void write_patch(pid_t tid, const struct patch *patch, unsigned long value)
+{
+    request(patch->in_memory ? PTRACE_POKEDATA : PTRACE_POKEUSER, tid, patch->where, value);
+}
+
+bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop)
+{
+    struct entry *e = (struct entry *)stop->tracee;
+    const struct vt_syscall *call = vt_arch_syscall((enum vt_abi)stop->abi, stop->number);
+    struct patch patch = {.in_memory = !strcmp(call->name, "clone3")};
+    uint64_t flags = stop->args[0];
+
+    if (patch.in_memory && vt_engine_read(stop->tracee, stop->args[0], &flags, sizeof(flags)))
+        return false; /* clone3 will fail with EFAULT by itself */
+    if (!(flags & CLONE_UNTRACED))
+        return false;
+    patch.where = patch.in_memory ? stop->args[0]
+                                  : vt_arch_first_arg_offset((enum vt_abi)stop->abi);
+    patch.original = flags;
+    patch.patched = flags & ~(uint64_t)CLONE_UNTRACED;
+    patch.active = true;
+    write_patch(e->tracee.tid, &patch, patch.patched);
+    engine->patched += !e->patch.active;
+    e->patch = patch;
+    return true;
+}
+
+/* Put back what was changed for a call, in the caller itself. */
+static void undo_patch(struct vt_engine *engine, struct entry *e)
+{
+    if (!e->patch.active)
+        return;
+    write_patch(e->tracee.tid, &e->patch, e->patch.original);
+    e->patch.active = false;
+    engine->patched--;
+}
+
+/* A child begins with a copy of what was changed in its creator. */
+static void undo_inherited_patch(struct vt_engine *engine, const struct entry *child)
+{
+    for (size_t i = 0; i < BUCKETS && engine->patched; i++) {
+        for (struct entry *e = engine->buckets[i]; e; e = e->next) {
+            if (!e->patch.active ||
+                (e->tracee.pid != child->tracee.pid && e->tracee.pid != child->tracee.parent))
+                continue;
+            write_patch(child->tracee.tid, &e->patch, e->patch.original);
+            return;
+        }
+    }
+}
+
+/* ---- starting and attaching ---------------------------------------------- */
+
+int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, pid_t *pid,
+                     struct vt_error *err)
+{
+    struct vt_spawn spawn;
+    int rc = vt_spawn_begin(&spawn, launch, err);
+    if (rc)
+        return rc;
+    engine->filter = launch->filter && !engine->all_syscalls;
+    /* A filter outlives its tracer and then makes calls fail: such a program dies with us. */
+    unsigned long options = TRACE_OPTIONS | PTRACE_O_EXITKILL;
+    if (engine->filter)
+        options |= PTRACE_O_TRACESECCOMP;
+    if (request(PTRACE_SEIZE, spawn.pid, 0, options)) {
+        int error = errno;
+        vt_spawn_abort(&spawn);
+        return vt_error_errno(err, error,
+                              "cannot trace the new process (is ptrace forbidden here, "
+                              "as in some containers?)");
+    }
+    struct entry *e = add(engine, spawn.pid);
+    if (!e) {
+        vt_spawn_abort(&spawn);
+        return vt_error_errno(err, ENOMEM, "cannot start %s", launch->argv[0]);
+    }
+    e->tracee.pid = spawn.pid;
+    e->tracee.parent = getpid();
+    e->started = true;
+    vt_spawn_release(&spawn);
+
+    /* Run it through its own preparations; they are ours, not the program's. */
+    for (;;) {
+        int status;
+        pid_t got = waitpid(spawn.pid, &status, __WALL);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 || !WIFSTOPPED(status)) {
+            forget(engine, e);
+            rc = vt_spawn_failure(&spawn, err);
+            return rc;
+        }
+        if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+            rc = vt_reserve((void **)&engine->queue, &engine->queue_capacity, 1,
+                            sizeof(*engine->queue));
+            if (rc)
+                return vt_error_errno(err, ENOMEM, "cannot start %s", launch->argv[0]);
+            engine->queue[0] = (struct ready){spawn.pid, status};
+            engine->queue_head = 0;
+            engine->queue_count = 1;
+            vt_spawn_done(&spawn);
+            *pid = spawn.pid;
+            return 0;
+        }
+        int event = status >> 16;
+        int signal = event ? 0 : WSTOPSIG(status);
+        request(PTRACE_CONT, spawn.pid, 0, (unsigned long)signal);
+    }
+}
+
+static int seize_error(pid_t pid, int error, struct vt_error *err)
+{
+    char why[256];
+    vt_proc_why_not(pid, error, why, sizeof(why));
+    return vt_error_set(err, error, "cannot attach to process %d: %s", (int)pid, why);
+}
+
+/* Seize the threads of pid that are not yet ours. Returns how many there were, or -errno. */
+static int seize_new_threads(struct vt_engine *engine, pid_t pid, struct vt_error *err)
+{
+    pid_t *tids = NULL;
+    size_t count = 0;
+    int fresh = 0;
+    int rc = vt_proc_threads(pid, &tids, &count);
+    if (rc)
+        return seize_error(pid, -rc, err);
+    for (size_t i = 0; i < count; i++) {
+        if (*find(engine, tids[i]))
+            continue;
+        if (request(PTRACE_SEIZE, tids[i], 0, TRACE_OPTIONS)) {
+            /* A thread that ended meanwhile, or a new one that came with its creator's option. */
+            if (errno == ESRCH || (tids[i] != pid && errno == EPERM))
+                continue;
+            rc = seize_error(pid, errno, err);
+            break;
+        }
+        struct entry *e = add(engine, tids[i]);
+        if (!e) {
+            rc = vt_error_errno(err, ENOMEM, "cannot attach to process %d", (int)pid);
+            break;
+        }
+        e->tracee.pid = pid;
+        e->tracee.parent = vt_proc_parent(pid);
+        e->fresh_attach = true;
+        request(PTRACE_INTERRUPT, tids[i], 0, 0);
+        fresh++;
+    }
+    free(tids);
+    return rc ? rc : fresh;
+}
+
+static bool enqueue(struct vt_engine *engine, pid_t tid, int status)
+{
+    if (engine->queue_head && engine->queue_head == engine->queue_count)
+        engine->queue_head = engine->queue_count = 0;
+    if (vt_reserve((void **)&engine->queue, &engine->queue_capacity, engine->queue_count + 1,
+                   sizeof(*engine->queue)))
+        return false;
+    engine->queue[engine->queue_count++] = (struct ready){tid, status};
+    return true;
+}
+
+/* Take what the kernel has ready. */
+static size_t drain(struct vt_engine *engine)
+{
+    size_t taken = 0;
+    int status;
+    pid_t tid;
+    while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+        if (!enqueue(engine, tid, status))
+            break;
+        taken++;
+    }
+    return taken;
+}
+
+/* Threads of pid that have not reported their first stop. */
+static size_t outstanding(struct vt_engine *engine, pid_t pid)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct entry *e = engine->buckets[i]; e; e = e->next)
+            count += e->tracee.pid == pid && !e->started;
+    for (size_t i = engine->queue_head; i < engine->queue_count; i++) {
+        struct entry *e = *find(engine, engine->queue[i].tid);
+        if (e && e->tracee.pid == pid && !e->started && count)
+            count--;
+    }
+    return count;
+}
+
+int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
+{
+    int fresh;
+    pid_t tgid = vt_proc_thread_group(pid);
+    if (tgid > 0 && tgid != pid)
+        return vt_error_set(err, EINVAL,
+                            "cannot attach to %d: it is a thread of process %d, give that",
+                            (int)pid, (int)tgid);
+    if (*find(engine, pid))
+        return vt_error_set(err, EINVAL, "cannot attach to process %d twice", (int)pid);
+    /* New threads of seized ones are traced by the option; only then is the list complete. */
+    do {
+        fresh = seize_new_threads(engine, pid, err);
+        if (fresh < 0)
+            return fresh;
+    } while (fresh);
+    if (!*find(engine, pid))
+        return seize_error(pid, ESRCH, err);
+    /* A thread deep in the kernel (a vfork parent) may not come for long: do not insist. */
+    int64_t patience = vt_clock_ns() + 100 * 1000 * 1000;
+    while (outstanding(engine, pid) && vt_clock_ns() < patience)
+        if (!drain(engine))
+            usleep(200);
+    return 0;
+}
+
+/* ---- stops --------------------------------------------------------------- */
+
+static void cont(struct vt_engine *engine, struct entry *e)
+{
+    bool to_return = e->in_call || e->drop_return || !engine->filter;
+    int signal = e->signal;
+    e->signal = 0;
+    e->stopped = false;
+    if (e->group_stopped) { /* stays stopped, and its going on will be reported */
+        e->group_stopped = false;
+        request(PTRACE_LISTEN, e->tracee.tid, 0, 0);
+        return;
+    }
+    request(to_return ? PTRACE_SYSCALL : PTRACE_CONT, e->tracee.tid, 0, (unsigned long)signal);
+}
+
+void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum vt_resume how)
+{
+    struct entry *e = (struct entry *)tracee;
+    if (!e->stopped)
+        return;
+    if (how == VT_RESUME_TO_RETURN)
+        e->in_call = true;
+    cont(engine, e);
+}
+
+/* Registers at a stop of any kind; nothing is changed where they are not to be had. */
+static void read_registers(struct vt_stop *stop)
+{
+    struct __ptrace_syscall_info info;
+    if (request(PTRACE_GET_SYSCALL_INFO, stop->tracee->tid, sizeof(info), (unsigned long)&info) >
+        0) {
+        stop->ip = info.instruction_pointer;
+        stop->sp = info.stack_pointer;
+    }
+}
+
+/* A stop at a system call, by seccomp or PTRACE_SYSCALL. Returns false if it is not to be told. */
+static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
+{
+    struct __ptrace_syscall_info info;
+    if (request(PTRACE_GET_SYSCALL_INFO, e->tracee.tid, sizeof(info), (unsigned long)&info) <= 0)
+        return false;
+    stop->ip = info.instruction_pointer;
+    stop->sp = info.stack_pointer;
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+        /* Both begin with the number and the arguments. */
+        stop->type = VT_STOP_ENTRY;
+        stop->number = info.entry.nr;
+        memcpy(stop->args, info.entry.args, sizeof(stop->args));
+        stop->abi = vt_arch_abi(info.arch, stop->number);
+        e->fresh_attach = e->in_call = e->drop_return = false;
+        return true;
+    }
+    if (info.op != PTRACE_SYSCALL_INFO_EXIT)
+        return false;
+    bool wanted = e->in_call;
+    bool late = e->fresh_attach;
+    e->in_call = e->fresh_attach = e->drop_return = false;
+    undo_patch(engine, e);
+    if (!wanted && !late)
+        return false;
+    stop->type = wanted ? VT_STOP_RETURN : VT_STOP_LATE;
+    stop->result = info.exit.rval;
+    stop->failed = info.exit.is_error;
+    return true;
+}
+
+/* The thread `former` has become the leader: its record takes the leader's place. */
+static void take_over(struct vt_engine *engine, struct entry **leader, pid_t former,
+                      struct vt_stop *stop)
+{
+    struct entry *old = *leader, *thread = *find(engine, former);
+    if (!thread || former == old->tracee.tid)
+        return;
+    stop->replaced = old->tracee.user;
+    void *user = thread->tracee.user;
+    forget(engine, thread);
+    /* The old leader's record goes on under its id, with the thread's state. */
+    old->tracee.user = user;
+    old->in_call = old->drop_return = false;
+    old->signal = 0;
+}
+
+/* First word of a tracee: who it is. Returns false if it is not to be told. */
+static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
+{
+    e->started = true;
+    if (!e->tracee.pid) {
+        e->tracee.pid = vt_proc_thread_group(e->tracee.tid);
+        e->tracee.parent = vt_proc_parent(e->tracee.tid);
+        undo_inherited_patch(engine, e);
+    }
+    stop->type = VT_STOP_START;
+    read_registers(stop);
+    return e->tracee.pid > 0;
+}
+
+/*
+ * What a wait status means. Returns true if it is a stop to be told; otherwise
+ * the tracee has been resumed here, or is gone.
+ */
+static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_stop *stop)
+{
+    struct entry **at = find(engine, tid);
+    struct entry *e = *at;
+
+    if (!WIFSTOPPED(status)) { /* ended: there is nothing to resume */
+        if (!e)
+            return false;
+        take_out(engine, e);
+        free(engine->gone);
+        engine->gone = e;
+        stop->type = VT_STOP_GONE;
+        stop->wait_status = status;
+        stop->tracee = &e->tracee;
+        return e->started;
+    }
+    if (!e && !(e = add(engine, tid)))
+        return false;
+    stop->tracee = &e->tracee;
+    e->stopped = true;
+    int event = status >> 16;
+    int signal = WSTOPSIG(status);
+    bool tell = false;
+
+    bool group_stop = event == PTRACE_EVENT_STOP && signal != SIGTRAP;
+
+    e->group_stopped = group_stop;
+    if (!e->started && event != PTRACE_EVENT_EXIT) {
+        /* The first word of it, whatever it is; mostly a PTRACE_EVENT_STOP. */
+        unsigned long former = 0;
+        if (event == PTRACE_EVENT_EXEC &&
+            !request(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former)) {
+            take_over(engine, at, (pid_t)former, stop);
+            stop->replaced = e->tracee.user;
+            e->tracee.user = NULL;
+        }
+        if (!event && signal != (SIGTRAP | 0x80))
+            e->signal = signal;
+        tell = begin(engine, e, stop);
+    } else if (event == PTRACE_EVENT_SECCOMP || (!event && signal == (SIGTRAP | 0x80))) {
+        /* Resumed by CONT, or by SYSCALL to reach the return. */
+        tell = classify_call(engine, e, stop);
+    } else if (event == PTRACE_EVENT_EXEC) {
+        /* Inside execve: resumed on to its return. */
+        unsigned long former = 0;
+        request(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former);
+        take_over(engine, at, (pid_t)former, stop);
+        e->in_call = false;
+        e->drop_return = !engine->filter;
+        stop->type = VT_STOP_EXEC;
+        read_registers(stop);
+        tell = true;
+    } else if (event == PTRACE_EVENT_EXIT) {
+        /* The last stop; resumed with CONT, no signal. */
+        e->in_call = e->drop_return = false;
+        stop->type = VT_STOP_DYING;
+        read_registers(stop);
+        tell = e->started;
+    } else if (group_stop) {
+        /* Stopped by job control: resumed with LISTEN, which leaves it so. */
+        stop->type = VT_STOP_GROUP;
+        stop->signal = signal;
+        tell = true;
+    } else if (!event) {
+        /* Signal delivery: resumed with that signal. */
+        e->signal = signal;
+        stop->type = VT_STOP_SIGNAL;
+        stop->signal = signal;
+        tell = true;
+    } /* else fork, vfork, clone, an interrupt, the end of a group-stop: just go on */
+    if (!tell)
+        cont(engine, e);
+    return tell;
+}
+
+int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_error *err)
+{
+    for (;;) {
+        struct ready next;
+        if (engine->queue_head < engine->queue_count) {
+            next = engine->queue[engine->queue_head++];
+        } else {
+            if (!engine->count)
+                return 2;
+            next.tid = waitpid(-1, &next.status, __WALL);
+            if (next.tid < 0 && errno == EINTR)
+                return 1;
+            if (next.tid < 0 && errno == ECHILD)
+                return 2;
+            if (next.tid < 0)
+                return vt_error_errno(err, errno, "cannot wait for the traced threads");
+            /* All that are ready come before the busiest comes again. */
+            engine->queue_head = engine->queue_count = 0;
+            if (engine->count > 1)
+                drain(engine);
+        }
+        *stop = (struct vt_stop){.time_ns = vt_clock_ns()};
+        if (classify(engine, next.tid, next.status, stop))
+            return 0;
+    }
+}
+
+/* ---- leaving --------------------------------------------------------------- */
+
+/* Leave a tracee that is in a stop. */
+static void leave(struct vt_engine *engine, struct entry *e, int signal)
+{
+    undo_patch(engine, e);
+    request(PTRACE_DETACH, e->tracee.tid, 0, (unsigned long)signal);
+    forget(engine, e);
+}
+
+/* A status that came while leaving: every stop is as good as any other. */
+static void leave_at(struct vt_engine *engine, pid_t tid, int status)
+{
+    struct entry *e = *find(engine, tid);
+    if (!e && WIFSTOPPED(status))
+        e = add(engine, tid); /* a child that came while we were leaving */
+    if (!e)
+        return;
+    if (!WIFSTOPPED(status)) {
+        forget(engine, e);
+        return;
+    }
+    /* Only a signal that was about to be delivered is delivered: the rest is ptrace's own. */
+    bool delivery = !(status >> 16) && WSTOPSIG(status) != (SIGTRAP | 0x80);
+    leave(engine, e, delivery ? WSTOPSIG(status) : 0);
+}
+
+void vt_engine_detach(struct vt_engine *engine)
+{
+    while (engine->queue_head < engine->queue_count) {
+        struct ready next = engine->queue[engine->queue_head++];
+        leave_at(engine, next.tid, next.status);
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct entry *e = engine->buckets[i], *next; e; e = next) {
+            next = e->next;
+            if (e->stopped)
+                leave(engine, e, e->signal);
+            else
+                request(PTRACE_INTERRUPT, e->tracee.tid, 0, 0);
+        }
+    }
+    int64_t patience = vt_clock_ns() + 1000 * 1000 * 1000;
+    while (engine->count) {
+        int status;
+        pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+        if (tid > 0)
+            leave_at(engine, tid, status);
+        else if (tid < 0 || vt_clock_ns() > patience)
+            break;
+        else
+            usleep(100);
+    }
+}

@@ -1,0 +1,119 @@
+/*
+ * engine.h - stops of traced threads, one at a time. The only layer that knows
+ * ptrace(2); what is above sees stops, reads memory and resumes.
+ *
+ * A stop holds its thread until it is resumed. The engine resumes by itself
+ * what nobody above needs to see (a parent's fork event, a group-stop, an
+ * interrupt), and follows every child and thread.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "engine/arch.h"
+#include <vastrace/error.h>
+
+struct vt_engine;
+
+/* One traced thread. Valid until the first wait after its GONE stop. */
+struct vt_tracee {
+    pid_t tid;
+    pid_t pid;    /* thread group */
+    pid_t parent; /* of the process, when it was first seen; 0 not known */
+    void *user;   /* the caller's, null at first */
+};
+
+enum vt_stop_type {
+    VT_STOP_START,  /* the first stop of a thread that has not run yet, or was attached to */
+    VT_STOP_ENTRY,  /* before a system call */
+    VT_STOP_RETURN, /* after one whose entry was resumed with VT_RESUME_TO_RETURN */
+    VT_STOP_LATE,   /* after one whose entry was not seen (the attach came in its midst) */
+    VT_STOP_EXEC,   /* a new address space is complete, nothing has run in it */
+    VT_STOP_SIGNAL, /* a signal is about to be delivered; resuming delivers it */
+    VT_STOP_GROUP,  /* stopped by a job-control signal; resuming leaves it so */
+    VT_STOP_DYING,  /* about to exit; its memory is still there */
+    VT_STOP_GONE,   /* ended and reaped: not to be resumed */
+};
+
+struct vt_stop {
+    enum vt_stop_type type;
+    struct vt_tracee *tracee;
+    int64_t time_ns;  /* CLOCK_MONOTONIC, when the stop was noticed */
+    int abi;          /* ENTRY: enum vt_abi, or -1 for an unknown architecture */
+    uint64_t number;  /* ENTRY */
+    uint64_t args[6]; /* ENTRY */
+    int64_t result;   /* RETURN, LATE: the value, or -errno where `failed` */
+    bool failed;
+    vt_addr ip; /* 0 where not known */
+    vt_addr sp;
+    int signal;      /* SIGNAL, GROUP */
+    int wait_status; /* GONE */
+    void *replaced;  /* EXEC, START: `user` of a record that another thread took over, or null */
+};
+
+enum vt_resume {
+    VT_RESUME_RUN,       /* to whatever comes next */
+    VT_RESUME_TO_RETURN, /* from ENTRY: also stop when this call returns */
+};
+
+struct vt_launch {
+    char *const *argv; /* null-terminated */
+    bool no_aslr;
+    bool filter;         /* install the seccomp filter: cheap, but it cannot be detached from */
+    struct rlimit files; /* the program's RLIMIT_NOFILE; the tracer may have raised its own */
+};
+
+/* An engine. all_syscalls: every call stops, not only those of the table. */
+struct vt_engine *vt_engine_create(bool all_syscalls); /* null when out of memory */
+void vt_engine_destroy(struct vt_engine *engine);
+
+/*
+ * Start a program; its first stop will be EXEC. Fails with execve's errno if
+ * it cannot be run (nothing is left behind), -EPERM if it cannot be traced.
+ */
+int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, pid_t *pid,
+                     struct vt_error *err);
+
+/*
+ * Seize a process with all its threads and bring them to a stop, as far as
+ * they can be within a moment (a thread in the kernel may come later). Each
+ * will have a START stop.
+ */
+int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err);
+
+/*
+ * Wait for the next stop. Returns 0; 1 if a signal interrupted the wait (look
+ * at what it was, and call again); 2 if no tracee is left; negative on failure.
+ */
+int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_error *err);
+
+/* Let a thread go on from its stop. A thread that died meanwhile is no failure. */
+void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum vt_resume how);
+
+/*
+ * Leave all tracees, running or stopped as they would be without us. What is
+ * not out of the kernel within a second or so is left to the end of the tracer
+ * (the kernel then detaches by itself). Not for a program with a filter.
+ */
+void vt_engine_detach(struct vt_engine *engine);
+
+/* The number of tracees. */
+size_t vt_engine_count(const struct vt_engine *engine);
+
+/* Copy memory of the tracee. Returns 0, or -errno if any byte could not be read. */
+int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_t length);
+
+/*
+ * At the ENTRY of clone or clone3: take CLONE_UNTRACED out of its flags, so
+ * that the child cannot escape with a filter and without a tracer. What was
+ * changed in the tracee is put back when the call returns, in parent and child.
+ * Returns true if there was something to take out: then resume TO_RETURN.
+ */
+bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop);
+
+/* Do two threads share their address space? 1 yes, 0 no, negative: not to be known. */
+int vt_engine_same_space(pid_t a, pid_t b);
+
+#endif

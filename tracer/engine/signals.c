@@ -1,0 +1,115 @@
+/*
+ * signals.c - hides the one thing that a signal handler can work on: file-scope
+ * variables. Nothing else in the program has any. Handlers note the signal and
+ * set the timer going, so that a wait that was about to begin is interrupted,
+ * too (wait4 has no way to unblock signals atomically).
+ */
+#include "engine/signals.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/base.h"
+
+static const int caught[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN, SIGALRM};
+static const int ignored[] = {SIGPIPE, SIGTTOU};
+
+static struct {
+    bool active;
+    bool have_timer;
+    timer_t timer;
+    int64_t alarm;
+    volatile sig_atomic_t forced; /* a handler set the timer, not vt_signals_alarm() */
+    struct sigaction before_caught[VT_COUNTOF(caught)];
+    struct sigaction before_ignored[VT_COUNTOF(ignored)];
+    sigset_t mask;
+    volatile sig_atomic_t
+        pending[VT_COUNTOF(caught)]; /* 0, 1 by a terminal or kernel, 2 by a user */
+} state;
+
+static void set_timer(int64_t time_ns)
+{
+    struct itimerspec when = {{0, 0}, {0, 0}};
+    if (time_ns) {
+        when.it_value.tv_sec = time_ns / 1000000000;
+        when.it_value.tv_nsec = time_ns % 1000000000;
+        when.it_interval.tv_nsec = 10 * 1000 * 1000;
+    }
+    if (state.have_timer)
+        timer_settime(state.timer, TIMER_ABSTIME, &when, NULL);
+}
+
+static void handle(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < VT_COUNTOF(caught); i++)
+        if (caught[i] == signal && signal != SIGALRM)
+            state.pending[i] = info->si_code <= 0 ? 2 : 1;
+    if (signal != SIGALRM) {
+        state.forced = 1;
+        set_timer(1);
+    }
+}
+
+void vt_signals_begin(void)
+{
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t unblock;
+    memset(&state, 0, sizeof(state));
+    sigfillset(&action.sa_mask);
+    sigemptyset(&unblock);
+    state.have_timer = !timer_create(CLOCK_MONOTONIC, NULL, &state.timer);
+    for (size_t i = 0; i < VT_COUNTOF(caught); i++) {
+        sigaction(caught[i], &action, &state.before_caught[i]);
+        sigaddset(&unblock, caught[i]);
+    }
+    for (size_t i = 0; i < VT_COUNTOF(ignored); i++)
+        sigaction(ignored[i], &ignore, &state.before_ignored[i]);
+    sigprocmask(SIG_UNBLOCK, &unblock, &state.mask);
+    state.active = true;
+}
+
+void vt_signals_restore(void)
+{
+    if (!state.active)
+        return;
+    for (size_t i = 0; i < VT_COUNTOF(caught); i++)
+        sigaction(caught[i], &state.before_caught[i], NULL);
+    for (size_t i = 0; i < VT_COUNTOF(ignored); i++)
+        sigaction(ignored[i], &state.before_ignored[i], NULL);
+    sigprocmask(SIG_SETMASK, &state.mask, NULL);
+}
+
+void vt_signals_end(void)
+{
+    if (state.have_timer)
+        timer_delete(state.timer);
+    vt_signals_restore();
+    state.active = state.have_timer = false;
+}
+
+int vt_signals_take(bool *from_user)
+{
+    for (size_t i = 0; i < VT_COUNTOF(caught); i++) {
+        if (state.pending[i]) {
+            *from_user = state.pending[i] == 2;
+            state.pending[i] = 0;
+            return caught[i];
+        }
+    }
+    if (state.forced) {
+        state.forced = 0;
+        set_timer(state.alarm);
+    }
+    return 0;
+}
+
+void vt_signals_alarm(int64_t time_ns)
+{
+    if (time_ns == state.alarm)
+        return;
+    state.alarm = time_ns;
+    set_timer(time_ns);
+}

@@ -1,0 +1,99 @@
+/*
+ * names.c - the words for kinds, causes and permissions: one table each, used
+ * by every output and every option that takes such a word.
+ */
+#include <string.h>
+
+#include "base/base.h"
+#include <vastrace/event.h>
+#include <vastrace/layout.h>
+
+static const char *const kind_names[VT_KIND_COUNT] = {
+    [VT_KIND_TEXT] = "text",
+    [VT_KIND_RODATA] = "rodata",
+    [VT_KIND_DATA] = "data",
+    [VT_KIND_BSS] = "bss",
+    [VT_KIND_RELRO] = "relro",
+    [VT_KIND_TLS] = "tls",
+    [VT_KIND_HEAP] = "heap",
+    [VT_KIND_STACK] = "stack",
+    [VT_KIND_THREAD_STACK] = "thread-stack",
+    [VT_KIND_ANON] = "anon",
+    [VT_KIND_FILE] = "file",
+    [VT_KIND_SHM] = "shm",
+    [VT_KIND_GUARD] = "guard",
+    [VT_KIND_RESERVE] = "reserve",
+    [VT_KIND_VDSO] = "vdso",
+    [VT_KIND_VVAR] = "vvar",
+    [VT_KIND_VSYSCALL] = "vsyscall",
+    [VT_KIND_OTHER] = "other",
+};
+
+static const char *const cause_names[VT_CAUSE_COUNT] = {
+    [VT_CAUSE_CALL] = "call", [VT_CAUSE_EXEC] = "exec",     [VT_CAUSE_ATTACH] = "attach",
+    [VT_CAUSE_FORK] = "fork", [VT_CAUSE_THREAD] = "thread", [VT_CAUSE_FAULT] = "fault",
+    [VT_CAUSE_EXIT] = "exit", [VT_CAUSE_DETACH] = "detach", [VT_CAUSE_RESYNC] = "resync",
+};
+
+static const char *const abi_names[VT_ABI_COUNT] = {
+    [VT_ABI_X86_64] = "x86_64",
+    [VT_ABI_I386] = "i386",
+    [VT_ABI_X32] = "x32",
+};
+
+const char *vt_kind_name(uint8_t kind)
+{
+    return kind < VT_KIND_COUNT ? kind_names[kind] : "?";
+}
+
+int vt_kind_parse(const char *name, size_t length)
+{
+    for (int kind = 0; kind < VT_KIND_COUNT; kind++)
+        if (strlen(kind_names[kind]) == length && !memcmp(kind_names[kind], name, length))
+            return kind;
+    return -1;
+}
+
+const char *vt_cause_name(enum vt_cause cause)
+{
+    return (unsigned)cause < VT_CAUSE_COUNT ? cause_names[cause] : "?";
+}
+
+const char *vt_event_cause_name(const struct vt_event *event)
+{
+    if (event->cause == VT_CAUSE_CALL && event->call)
+        return event->call->name;
+    return vt_cause_name(event->cause);
+}
+
+const char *vt_abi_name(enum vt_abi abi)
+{
+    return (unsigned)abi < VT_ABI_COUNT ? abi_names[abi] : "?";
+}
+
+const char *vt_program_type_text(enum vt_program_type type)
+{
+    switch (type) {
+    case VT_PROGRAM_STATIC:
+        return "static";
+    case VT_PROGRAM_STATIC_PIE:
+        return "static, position-independent";
+    case VT_PROGRAM_DYNAMIC:
+        return "position-dependent";
+    case VT_PROGRAM_PIE:
+        return "position-independent";
+    case VT_PROGRAM_UNKNOWN:
+        break;
+    }
+    return "unknown type";
+}
+
+const char *vt_prot_text(uint8_t prot, uint8_t flags, char text[5])
+{
+    text[0] = prot & VT_PROT_READ ? 'r' : '-';
+    text[1] = prot & VT_PROT_WRITE ? 'w' : '-';
+    text[2] = prot & VT_PROT_EXEC ? 'x' : '-';
+    text[3] = flags & VT_REGION_SHARED ? 's' : 'p';
+    text[4] = '\0';
+    return text;
+}

@@ -1,0 +1,200 @@
+/*
+ * emit.c - hides the queue between a stop and the sinks, the filter, and what
+ * happens to an output that fails.
+ *
+ * Invariants: sequence numbers have no gaps before the filter; an output that
+ * failed once is told of once and never written again; the traced program
+ * never suffers from it.
+ */
+#include "session/emit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+/* An event and copies of what it points to. */
+struct vt_pending {
+    struct vt_event event;
+    size_t from;
+    struct vt_call call;
+    struct vt_exec_info exec;
+    struct vt_exit_info exit;
+    struct vt_process_totals totals;
+    char *text; /* the path of exec or the name of exit, owned */
+};
+
+void vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config)
+{
+    *emitter = (struct vt_emitter){.config = config};
+}
+
+void vt_emitter_deinit(struct vt_emitter *emitter)
+{
+    for (size_t i = 0; i < emitter->pending_count; i++)
+        free(emitter->pending[i].text);
+    vt_changes_deinit(&emitter->changes);
+    vt_changes_deinit(&emitter->shown);
+    free(emitter->details);
+    free(emitter->shown_details);
+    free(emitter->pending);
+}
+
+/* ---- sinks ---------------------------------------------------------------------- */
+
+static void give_up(struct vt_emitter *emitter, size_t i, int rc, const struct vt_error *err)
+{
+    emitter->sink_gone[i] = true;
+    /* A reader that has seen enough (`| head`) is no failure of ours. */
+    if (rc == -EPIPE)
+        return;
+    emitter->sink_failed = true;
+    if (emitter->config->warn)
+        emitter->config->warn(emitter->config->warn_context, err->text);
+}
+
+/* Do something with each sink that is still there. */
+#define FOR_EACH_SINK(emitter, call)                                                               \
+    for (size_t i_ = 0; i_ < (emitter)->config->sink_count; i_++) {                                \
+        struct vt_error err = {0};                                                                 \
+        struct vt_sink *sink = (emitter)->config->sinks[i_];                                       \
+        if ((emitter)->sink_gone[i_])                                                              \
+            continue;                                                                              \
+        int rc = (call);                                                                           \
+        if (rc < 0)                                                                                \
+            give_up((emitter), i_, rc, &err);                                                      \
+    }
+
+void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run)
+{
+    FOR_EACH_SINK(emitter, vt_sink_begin(sink, run, &err));
+    emitter->dirty = true;
+}
+
+void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns)
+{
+    FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err));
+    emitter->dirty = false;
+    emitter->flushed_ns = now_ns;
+}
+
+void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
+{
+    FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err));
+}
+
+/* ---- the filter ------------------------------------------------------------------- */
+
+static bool is_named(const struct vt_emitter *emitter, const char *name)
+{
+    const char *const *names = emitter->config->event_names;
+    for (; *names; names++)
+        if (!strcmp(*names, name))
+            return true;
+    return false;
+}
+
+static bool of_shown_kind(const struct vt_change *change, uint32_t mask)
+{
+    uint32_t kinds = 0;
+    if (change->op != VT_CHANGE_GONE)
+        kinds |= UINT32_C(1) << change->after.kind;
+    if (change->op != VT_CHANGE_MADE)
+        kinds |= UINT32_C(1) << change->before.kind;
+    return kinds & mask;
+}
+
+/* Leave out the changes of other kinds. Returns false if nothing is left to show. */
+static bool filter_kinds(struct vt_emitter *emitter, struct vt_event *event)
+{
+    uint32_t mask = emitter->config->kind_mask;
+    if (!mask || event->exit)
+        return true;
+    emitter->shown.count = 0;
+    if (vt_reserve((void **)&emitter->shown.items, &emitter->shown.capacity, event->change_count,
+                   sizeof(*emitter->shown.items)) ||
+        vt_reserve((void **)&emitter->shown_details, &emitter->shown_capacity, event->change_count,
+                   sizeof(*emitter->shown_details)))
+        return true; /* better too much than too little */
+    for (size_t i = 0; i < event->change_count; i++) {
+        if (!of_shown_kind(&event->changes[i], mask))
+            continue;
+        emitter->shown_details[emitter->shown.count] = event->details[i];
+        emitter->shown.items[emitter->shown.count++] = event->changes[i];
+    }
+    event->changes = emitter->shown.items;
+    event->details = emitter->shown_details;
+    event->change_count = emitter->shown.count;
+    return event->change_count > 0;
+}
+
+/* ---- the queue --------------------------------------------------------------------- */
+
+bool vt_emit_reserve_details(struct vt_emitter *emitter)
+{
+    return !vt_reserve((void **)&emitter->details, &emitter->detail_capacity,
+                       emitter->changes.count + 1, sizeof(*emitter->details));
+}
+
+bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, size_t from)
+{
+    if (vt_reserve((void **)&emitter->pending, &emitter->pending_capacity,
+                   emitter->pending_count + 1, sizeof(*emitter->pending)))
+        return false;
+    const char *text = event->exec ? event->exec->path : event->exit ? event->exit->name : NULL;
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        return false;
+    struct vt_pending *p = &emitter->pending[emitter->pending_count++];
+    p->text = copy;
+    p->event = *event;
+    p->event.seq = ++emitter->seq;
+    p->event.time_ns -= emitter->start_ns;
+    p->event.change_count = emitter->changes.count - from;
+    p->from = from;
+    if (event->call)
+        p->call = *event->call;
+    if (event->exec)
+        p->exec = *event->exec;
+    if (event->exit) {
+        p->exit = *event->exit;
+        p->totals = *event->exit->totals;
+    }
+    return true;
+}
+
+static void emit(struct vt_emitter *emitter, struct vt_pending *p)
+{
+    struct vt_event *event = &p->event;
+    /* Pointers are set only now: the arrays may have moved while events were queued. */
+    event->changes = emitter->changes.items + p->from;
+    event->details = emitter->details + p->from;
+    if (event->call)
+        event->call = &p->call;
+    if (event->exec) {
+        event->exec = &p->exec;
+        p->exec.path = p->text;
+    }
+    if (event->exit) {
+        event->exit = &p->exit;
+        p->exit.name = p->text;
+        p->exit.totals = &p->totals;
+    }
+    if (emitter->config->event_names && !is_named(emitter, vt_event_cause_name(event)))
+        return;
+    if (!filter_kinds(emitter, event))
+        return;
+    FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err));
+    emitter->dirty = true;
+}
+
+void vt_emit_pending(struct vt_emitter *emitter)
+{
+    for (size_t i = 0; i < emitter->pending_count; i++) {
+        emit(emitter, &emitter->pending[i]);
+        free(emitter->pending[i].text);
+    }
+    emitter->pending_count = 0;
+    emitter->changes.count = 0;
+}

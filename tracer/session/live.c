@@ -1,0 +1,1308 @@
+/*
+ * live.c - a session over an engine: processes, threads and their spaces, one
+ * memory call at a time in each space, and the events that come of it.
+ *
+ * Invariants: every live thread has a process and, unless that is ignored, a
+ * space; a space has at most one memory call under way, unless it is `loose`
+ * (a call blocked for too long); a thread in a space's queue is stopped at the
+ * entry of a call; what a process's ledger says was made less what it says is
+ * gone is what is mapped, kind by kind.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/escape.h"
+#include "engine/engine.h"
+#include "engine/proc.h"
+#include "engine/signals.h"
+#include "session/emit.h"
+#include "session/space.h"
+
+/* How long a memory call may keep the others of its space waiting. */
+#define PATIENCE_NS (100 * 1000 * 1000)
+/* How long output may stay in a buffer while the program runs. */
+#define FLUSH_NS (50 * 1000 * 1000)
+
+struct thread;
+
+/* A space and the memory calls under way in it. */
+struct shared {
+    struct vt_space *space;
+    struct shared *next;
+    size_t threads;         /* that hold it; 0: freed */
+    size_t processes;       /* whose space it is at present */
+    struct process *ledger; /* whose account its changes go to */
+    struct thread *in_call; /* the one whose memory call is under way, or null */
+    int64_t in_call_since;
+    size_t loose_calls; /* under way without order */
+    bool loose;
+    struct thread *queue; /* stopped at entry, first come first */
+    struct thread **queue_end;
+};
+
+struct process {
+    pid_t pid;
+    struct process *next;
+    struct shared *shared; /* null: ignored */
+    struct thread *threads;
+    bool root;
+    bool silent; /* its events are not shown (--no-follow) */
+    int64_t since_ns;
+    int wait_status;
+    char name[64];
+    struct vt_process_totals totals;
+    struct vt_exactness exactness;
+};
+
+struct thread {
+    struct vt_tracee *tracee;
+    struct process *process;
+    struct thread *next;   /* of its process */
+    struct shared *shared; /* its own word: an exec gives its process another one */
+    struct thread *next_in_queue;
+    bool queued;
+    bool in_loose_call;
+    bool dying;
+    bool leaving_exec; /* its space is gone; it only waits for its end */
+    unsigned long persona;
+    const struct vt_syscall *call; /* null: not one that can change a map */
+    int abi;
+    uint64_t number;
+    uint64_t args[6];
+    struct vt_memop op;
+};
+
+#define PID_BUCKETS 1024
+
+struct live {
+    const struct vt_session_config *config;
+    struct vt_session_result *result;
+    struct vt_engine *engine;
+    struct vt_world world;
+    struct vt_emitter emitter;
+    struct process *processes[PID_BUCKETS];
+    struct shared *spaces;
+    size_t waiting; /* threads in queues */
+    uint32_t space_count;
+    uint64_t process_count;
+    uint64_t thread_count;
+    pid_t root; /* launched, else 0 */
+    bool stop;  /* leave what is traced and end */
+    const char *interrupted;
+    bool tstp;      /* a terminal stop reached us as well */
+    int64_t now_ns; /* of the stop at hand */
+    int64_t end_ns; /* --duration; 0: none */
+    unsigned warned;
+    struct rlimit files; /* RLIMIT_NOFILE as it was found */
+    struct vt_error fatal;
+    int failure; /* negative: the session cannot go on; the text is in fatal */
+};
+
+/* ---- words to the user ---------------------------------------------------------- */
+
+static void warn(struct live *live, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct live *live, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    if (!live->config->warn)
+        return;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    live->config->warn(live->config->warn_context, text);
+}
+
+/* A failure that cannot be attributed to the traced program: counted, said once in a while. */
+static void lose(struct live *live, struct process *process, const struct vt_error *err)
+{
+    live->result->exactness.lost++;
+    if (process)
+        process->exactness.lost++;
+    if (live->warned++ < 10)
+        warn(live, "%s", err->text);
+}
+
+/* ---- processes and threads ------------------------------------------------------ */
+
+static struct process **find_process(struct live *live, pid_t pid)
+{
+    struct process **at = &live->processes[(unsigned)pid % PID_BUCKETS];
+    while (*at && (*at)->pid != pid)
+        at = &(*at)->next;
+    return at;
+}
+
+static void name_process(struct process *process)
+{
+    char path[4096];
+    vt_proc_exe(process->pid, path, sizeof(path));
+    const char *slash = strrchr(path, '/');
+    snprintf(process->name, sizeof(process->name), "%.*s", (int)sizeof(process->name) - 1,
+             slash ? slash + 1 : path);
+}
+
+static struct shared *add_shared(struct live *live)
+{
+    struct shared *shared = calloc(1, sizeof(*shared));
+    if (!shared)
+        return NULL;
+    shared->space = vt_space_create(&live->world, ++live->space_count);
+    if (!shared->space) {
+        free(shared);
+        return NULL;
+    }
+    shared->queue_end = &shared->queue;
+    shared->next = live->spaces;
+    live->spaces = shared;
+    return shared;
+}
+
+static void release_shared(struct live *live, struct shared *shared)
+{
+    if (!shared || --shared->threads)
+        return;
+    struct shared **at = &live->spaces;
+    while (*at != shared)
+        at = &(*at)->next;
+    *at = shared->next;
+    vt_space_destroy(shared->space);
+    free(shared);
+}
+
+static void hold_shared(struct thread *thread, struct shared *shared)
+{
+    thread->shared = shared;
+    if (shared)
+        shared->threads++;
+}
+
+/* ---- accounts ---------------------------------------------------------------------- */
+
+static void account(struct process *owner, const struct vt_changes *changes, size_t from)
+{
+    for (size_t i = from; owner && i < changes->count; i++) {
+        const struct vt_change *c = &changes->items[i];
+        uint64_t bytes = c->end - c->start;
+        struct vt_kind_totals *before = &owner->totals.kinds[c->before.kind];
+        struct vt_kind_totals *after = &owner->totals.kinds[c->after.kind];
+        bool made = c->op == VT_CHANGE_MADE, gone = c->op == VT_CHANGE_GONE;
+        if (c->op == VT_CHANGE_MOVED && c->source_stays)
+            made = true;
+        else if (!made && !gone && c->before.kind != c->after.kind)
+            made = gone = true; /* memory of one kind became another's */
+        if (made) {
+            after->made_count++;
+            after->made_bytes += bytes;
+        }
+        if (gone) {
+            before->gone_count++;
+            before->gone_bytes += bytes;
+        }
+    }
+}
+
+static void note_peaks(struct shared *shared)
+{
+    if (!shared->ledger)
+        return;
+    struct vt_process_totals *totals = &shared->ledger->totals;
+    const struct vt_layout_sums *sums = vt_layout_sums(shared->space->layout);
+    uint64_t usable = sums->total_bytes - sums->bytes[VT_KIND_GUARD] - sums->bytes[VT_KIND_RESERVE];
+    for (int kind = 0; kind < VT_KIND_COUNT; kind++) {
+        struct vt_kind_totals *k = &totals->kinds[kind];
+        k->regions = sums->regions[kind];
+        k->bytes = sums->bytes[kind];
+        k->peak_bytes = vt_max(k->peak_bytes, k->bytes);
+    }
+    totals->bytes = sums->total_bytes;
+    totals->peak_bytes = vt_max(totals->peak_bytes, sums->total_bytes);
+    totals->usable_peak_bytes = vt_max(totals->usable_peak_bytes, usable);
+    const struct vt_region *stack =
+        vt_layout_find(shared->space->layout, vt_layout_marks(shared->space->layout)->stack_start);
+    if (stack) {
+        totals->stack_low = stack->start;
+        totals->stack_high = stack->end;
+    }
+}
+
+static void note_sp(struct thread *thread, vt_addr sp)
+{
+    struct vt_process_totals *totals = &thread->process->totals;
+    if (!sp || thread->tracee->tid != thread->process->pid || !thread->shared)
+        return;
+    /* Another stack (sigaltstack, a coroutine's) says nothing about the depth of this one. */
+    if (!totals->stack_high || sp >= totals->stack_high ||
+        totals->stack_high - sp > UINT64_C(1) << 34)
+        return;
+    const struct vt_region *r = vt_layout_find(thread->shared->space->layout, sp);
+    if (r && r->kind != VT_KIND_STACK)
+        return;
+    if (!totals->sp_first)
+        totals->sp_first = sp;
+    if (!totals->sp_lowest || sp < totals->sp_lowest)
+        totals->sp_lowest = sp;
+}
+
+/* ---- events ------------------------------------------------------------------------- */
+
+/* Complete an event whose changes are those from `from` on, and queue it. */
+static void tell(struct live *live, struct thread *thread, struct vt_event *event, size_t from)
+{
+    struct shared *shared = thread->shared;
+    struct process *process = thread->process;
+    struct vt_changes *changes = &live->emitter.changes;
+
+    event->time_ns = live->now_ns;
+    event->pid = process->pid;
+    event->tid = thread->tracee->tid;
+    if (shared) {
+        event->space = shared->space->id;
+        event->mapped_bytes = vt_layout_sums(shared->space->layout)->total_bytes;
+        event->heap_bytes = vt_layout_sums(shared->space->layout)->bytes[VT_KIND_HEAP];
+        if (vt_emit_reserve_details(&live->emitter))
+            vt_space_details(shared->space, changes->items + from, changes->count - from,
+                             live->emitter.details + from);
+        else
+            changes->count = from;
+        vt_space_prune(shared->space, changes->items + from, changes->count - from);
+        if (event->cause != VT_CAUSE_EXIT) {
+            account(shared->ledger, changes, from);
+            note_peaks(shared);
+        }
+    }
+    process->totals.events++;
+    if (process->silent)
+        changes->count = from;
+    else if (!vt_emit_queue(&live->emitter, event, from))
+        lose(live, process, &(struct vt_error){.text = "out of memory: an event is lost"});
+}
+
+/* As tell(), if there is a change to tell of. */
+static void tell_changes(struct live *live, struct thread *thread, enum vt_cause cause, vt_addr sp,
+                         size_t from)
+{
+    struct vt_event event = {.cause = cause, .sp = sp};
+    if (live->emitter.changes.count > from)
+        tell(live, thread, &event, from);
+}
+
+static size_t mark(const struct live *live)
+{
+    return live->emitter.changes.count;
+}
+
+/* ---- exactness ----------------------------------------------------------------------- */
+
+static void describe(const struct vt_region *r, char *text, size_t size)
+{
+    char prot[5];
+    if (r->start == r->end)
+        snprintf(text, size, "nothing");
+    else
+        snprintf(text, size, "%llx-%llx %s", (unsigned long long)r->start,
+                 (unsigned long long)r->end, vt_prot_text(r->prot, r->flags, prot));
+}
+
+/* Make the model right, and say what was wrong with it. */
+static void resync(struct live *live, struct thread *thread, const char *note)
+{
+    struct vt_error err = {0};
+    size_t from = mark(live);
+    int rc =
+        vt_space_resync(thread->shared->space, thread->tracee->tid, &live->emitter.changes, &err);
+    if (rc < 0)
+        lose(live, thread->process, &err);
+    if (rc)
+        return;
+    live->result->exactness.resyncs++;
+    thread->process->exactness.resyncs++;
+    struct vt_event event = {.cause = VT_CAUSE_RESYNC, .note = note};
+    tell(live, thread, &event, from);
+}
+
+/* At a stop of a space in which no memory call is under way: stacks may have grown; compare. */
+static void settle(struct live *live, struct thread *thread, vt_addr sp, const char *after)
+{
+    struct shared *shared = thread->shared;
+    struct vt_error err = {0};
+    size_t from = mark(live);
+
+    int rc = vt_space_grow(shared->space, &live->emitter.changes);
+    if (rc < 0)
+        lose(live, thread->process,
+             &(struct vt_error){.text = "out of memory: growth of a stack is lost"});
+    if (rc) /* the space is gone */
+        return;
+    thread->process->exactness.stops++;
+    live->result->exactness.stops++;
+    if (!live->config->verify) {
+        tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
+        return;
+    }
+    struct vt_region ours, kernels;
+    rc = vt_space_verify(shared->space, &live->emitter.changes, &ours, &kernels, &err);
+    tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
+    if (rc < 0)
+        lose(live, thread->process, &err);
+    if (rc < 0 || rc == 2)
+        return;
+    thread->process->exactness.compared++;
+    live->result->exactness.compared++;
+    if (!rc) {
+        thread->process->exactness.agreed++;
+        live->result->exactness.agreed++;
+        return;
+    }
+    char a[64], b[64];
+    describe(&ours, a, sizeof(a));
+    describe(&kernels, b, sizeof(b));
+    if (live->warned++ < 10)
+        warn(live,
+             "the model differs from the kernel's map of process %d after %s: %s here, %s there",
+             (int)thread->process->pid, after, a, b);
+    resync(live, thread, "the model differed from the kernel's map");
+}
+
+/* ---- order among memory calls ---------------------------------------------------------- */
+
+/* Nothing is under way that could change the map behind our back. */
+static bool is_settled(const struct shared *shared)
+{
+    return shared && !shared->in_call && !shared->loose_calls;
+}
+
+static void start_call(struct live *live, struct thread *thread)
+{
+    struct shared *shared = thread->shared;
+    if (shared->loose) {
+        shared->loose_calls++;
+        thread->in_loose_call = true;
+    } else {
+        shared->in_call = thread;
+        shared->in_call_since = vt_clock_ns();
+    }
+    vt_engine_resume(live->engine, thread->tracee, VT_RESUME_TO_RETURN);
+}
+
+static void unqueue(struct live *live, struct thread *thread)
+{
+    if (!thread->queued)
+        return;
+    struct shared *shared = thread->shared;
+    struct thread **at = &shared->queue;
+    while (*at != thread)
+        at = &(*at)->next_in_queue;
+    *at = thread->next_in_queue;
+    if (shared->queue_end == &thread->next_in_queue)
+        shared->queue_end = at;
+    thread->queued = false;
+    live->waiting--;
+}
+
+/* Let those run whose turn it is. */
+static void serve_queue(struct live *live, struct shared *shared)
+{
+    while (shared->queue && (shared->loose || !shared->in_call)) {
+        struct thread *next = shared->queue;
+        unqueue(live, next);
+        start_call(live, next);
+    }
+}
+
+/* A call is about to change the map: now, or when those before it are done. */
+static void enter_call(struct live *live, struct thread *thread, vt_addr sp)
+{
+    struct shared *shared = thread->shared;
+    if (is_settled(shared)) {
+        settle(live, thread, sp, "the entry of a call");
+        start_call(live, thread);
+        return;
+    }
+    thread->next_in_queue = NULL;
+    *shared->queue_end = thread;
+    shared->queue_end = &thread->next_in_queue;
+    thread->queued = true;
+    live->waiting++;
+    if (shared->loose)
+        serve_queue(live, shared);
+}
+
+/*
+ * The thread's memory call is over (or it is dying in its midst). Returns true
+ * if it was alone, so that its effect is known in order.
+ */
+static bool leave_call(struct thread *thread)
+{
+    struct shared *shared = thread->shared;
+    if (thread->in_loose_call) {
+        thread->in_loose_call = false;
+        shared->loose_calls--;
+        return false;
+    }
+    if (shared && shared->in_call == thread)
+        shared->in_call = NULL;
+    return true;
+}
+
+/* All loose calls are over: order rules again. */
+static void tighten(struct live *live, struct shared *shared)
+{
+    if (shared->loose && !shared->loose_calls)
+        shared->loose = false;
+    serve_queue(live, shared);
+}
+
+/* Calls that block for too long (FUSE, userfaultfd, a populate) must not stop the others. */
+static void lose_patience(struct live *live, int64_t now)
+{
+    for (struct shared *s = live->spaces; s && live->waiting; s = s->next) {
+        if (!s->queue || !s->in_call || now - s->in_call_since < PATIENCE_NS)
+            continue;
+        s->loose = true;
+        s->loose_calls = 1;
+        s->in_call->in_loose_call = true;
+        s->in_call = NULL;
+        serve_queue(live, s);
+    }
+}
+
+/* ---- stops: the life of threads ----------------------------------------------------------- */
+
+static void fail(struct live *live, int rc, const struct vt_error *err)
+{
+    if (!live->failure) {
+        live->failure = rc;
+        live->fatal = *err;
+    }
+    live->stop = true;
+}
+
+/* A thread of the process that can stand for its address space. */
+static struct thread *living_thread(struct process *process)
+{
+    for (struct thread *t = process ? process->threads : NULL; t; t = t->next)
+        if (!t->dying)
+            return t;
+    return NULL;
+}
+
+/* The space that a new process shares with another one, or null if it has its own. */
+static struct shared *shared_with(struct live *live, pid_t tid, struct process *parent)
+{
+    struct thread *thread = living_thread(parent);
+    if (thread && vt_engine_same_space(thread->tracee->tid, tid) == 1)
+        return thread->shared;
+    /* CLONE_PARENT: its creator is not its parent. */
+    for (size_t i = 0; i < PID_BUCKETS; i++)
+        for (struct process *p = live->processes[i]; p; p = p->next)
+            if (p != parent && (thread = living_thread(p)) &&
+                vt_engine_same_space(thread->tracee->tid, tid) == 1)
+                return thread->shared;
+    return NULL;
+}
+
+static struct thread *add_thread(struct live *live, struct process *process,
+                                 struct vt_tracee *tracee)
+{
+    struct thread *thread = calloc(1, sizeof(*thread));
+    if (!thread)
+        return NULL;
+    thread->tracee = tracee;
+    thread->process = process;
+    thread->next = process->threads;
+    process->threads = thread;
+    long persona = vt_proc_personality(tracee->tid);
+    thread->persona = persona > 0 ? (unsigned long)persona : 0;
+    tracee->user = thread;
+    live->thread_count++;
+    return thread;
+}
+
+static struct process *add_process(struct live *live, pid_t pid)
+{
+    struct process *process = calloc(1, sizeof(*process));
+    if (!process)
+        return NULL;
+    struct process **at = find_process(live, pid);
+    process->pid = pid;
+    process->next = *at;
+    process->since_ns = live->now_ns;
+    *at = process;
+    live->process_count++;
+    name_process(process);
+    return process;
+}
+
+/* Facts about the program that a space holds, for an EXEC or ATTACH event. */
+static void describe_program(struct live *live, struct thread *thread, char *path, size_t size,
+                             struct vt_exec_info *info)
+{
+    const struct vt_space *space = thread->shared->space;
+    uint64_t phdr = 0;
+    (void)live;
+    vt_proc_exe(thread->tracee->tid, path, size);
+    *info = (struct vt_exec_info){
+        .path = path,
+        .images = space->image_count,
+        .regions = vt_layout_sums(space->layout)->total_regions,
+    };
+    /* A 32-bit program's vector has 32-bit words; its first key would be nonsense in 64. */
+    if (!vt_proc_auxv(thread->tracee->tid, AT_PHDR, 8, &phdr))
+        vt_proc_auxv(thread->tracee->tid, AT_PHDR, 4, &phdr);
+    const struct vt_placed *image = vt_space_image_at(space, phdr);
+    if (image) {
+        info->type = image->elf->program_type;
+        info->class_bits = image->elf->class_bits;
+    }
+}
+
+static void seed(struct live *live, struct thread *thread, enum vt_cause cause, bool fresh,
+                 const struct vt_call *call, vt_addr sp, size_t from)
+{
+    static const struct vt_exec_info no_info;
+    char path[4096] = "";
+    struct vt_exec_info info = no_info;
+    struct vt_error err = {0};
+    struct shared *shared = thread->shared;
+    int rc = vt_space_seed(shared->space, thread->tracee->tid, fresh, &live->emitter.changes, &err);
+    if (rc < 0)
+        lose(live, thread->process, &err);
+    describe_program(live, thread, path, sizeof(path), &info);
+    struct vt_event event = {.cause = cause, .call = call, .sp = sp, .exec = &info};
+    tell(live, thread, &event, from);
+}
+
+static void on_start(struct live *live, const struct vt_stop *stop)
+{
+    struct vt_tracee *tracee = stop->tracee;
+    struct process *process = *find_process(live, tracee->pid);
+    bool fresh_process = !process;
+
+    if (fresh_process && !(process = add_process(live, tracee->pid))) {
+        lose(live, NULL, &(struct vt_error){.text = "out of memory: a process is not followed"});
+        return;
+    }
+    struct thread *thread = add_thread(live, process, tracee);
+    if (!thread) {
+        lose(live, process, &(struct vt_error){.text = "out of memory: a thread is not followed"});
+        return;
+    }
+    size_t from = mark(live);
+    if (!fresh_process) {
+        hold_shared(thread, process->shared);
+        if (!thread->shared)
+            return;
+        if (!is_settled(thread->shared) ||
+            vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
+            live->emitter.changes.count = from;
+        struct vt_event event = {.cause = VT_CAUSE_THREAD, .sp = stop->sp, .parent = tracee->pid};
+        tell(live, thread, &event, from);
+        return;
+    }
+    bool named = false;
+    for (size_t i = 0; i < live->config->pid_count && !live->root; i++)
+        named |= live->config->pids[i] == tracee->pid;
+    struct process *parent = *find_process(live, tracee->parent);
+    struct shared *shared = named ? NULL : shared_with(live, tracee->tid, parent);
+    process->root = named;
+    process->silent = !named && live->config->no_follow;
+    if (shared) {
+        process->shared = shared;
+        shared->processes++;
+        hold_shared(thread, shared);
+        struct vt_event event = {.cause = VT_CAUSE_THREAD,
+                                 .sp = stop->sp,
+                                 .parent = tracee->parent,
+                                 .shares_space = true};
+        tell(live, thread, &event, from);
+        return;
+    }
+    if (process->silent)
+        return; /* a space of its own that nobody asked about */
+    if (!(shared = add_shared(live))) {
+        lose(live, process, &(struct vt_error){.text = "out of memory: a process is not followed"});
+        return;
+    }
+    process->shared = shared;
+    shared->processes = 1;
+    shared->ledger = process;
+    hold_shared(thread, shared);
+    if (!parent || !parent->shared) {
+        seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, from);
+        note_sp(thread, stop->sp);
+        return;
+    }
+    struct vt_error err = {0};
+    if (vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err) < 0)
+        lose(live, process, &err);
+    vt_layout_for_each(r, shared->space->layout) {
+        struct vt_changes *changes = &live->emitter.changes;
+        if (vt_reserve((void **)&changes->items, &changes->capacity, changes->count + 1,
+                       sizeof(*changes->items)))
+            break;
+        changes->items[changes->count++] =
+            (struct vt_change){.op = VT_CHANGE_MADE, .start = r->start, .end = r->end, .after = *r};
+    }
+    struct vt_event event = {.cause = VT_CAUSE_FORK, .sp = stop->sp, .parent = tracee->parent};
+    tell(live, thread, &event, from);
+    note_sp(thread, stop->sp);
+    settle(live, thread, stop->sp, "a fork");
+}
+
+/* The space is no process's any more: everything in it is gone. */
+static void clear_space(struct live *live, struct shared *shared)
+{
+    vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, &live->emitter.changes);
+}
+
+/* The process lets go of its space. Returns true if the space thereby ended. */
+static bool drop_space(struct live *live, struct process *process)
+{
+    struct shared *shared = process->shared;
+    process->shared = NULL;
+    if (!shared)
+        return false;
+    if (!--shared->processes)
+        return true;
+    if (shared->ledger == process) { /* the account goes on with another process that shares it */
+        shared->ledger = NULL;
+        for (size_t i = 0; i < PID_BUCKETS; i++)
+            for (struct process *p = live->processes[i]; p && !shared->ledger; p = p->next)
+                if (p->shared == shared)
+                    shared->ledger = p;
+        if (shared->ledger) {
+            uint64_t events = shared->ledger->totals.events;
+            shared->ledger->totals = process->totals;
+            shared->ledger->totals.events = events;
+        }
+    }
+    return false;
+}
+
+/* Free a thread that no longer exists. */
+static void remove_thread(struct live *live, struct thread *thread)
+{
+    struct process *process = thread->process;
+    struct shared *shared = thread->shared;
+    struct thread **at = &process->threads;
+    unqueue(live, thread);
+    leave_call(thread);
+    while (*at != thread)
+        at = &(*at)->next;
+    *at = thread->next;
+    if (shared && shared->threads > 1)
+        tighten(live, shared);
+    release_shared(live, shared);
+    free(thread);
+}
+
+static void on_exec(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    if (stop->replaced) {
+        struct thread *leader = stop->replaced;
+        remove_thread(live, leader);
+    }
+    if (!thread) { /* the launched program's first */
+        struct process *launched = *find_process(live, stop->tracee->pid);
+        thread = launched ? add_thread(live, launched, stop->tracee) : NULL;
+    }
+    if (!thread) {
+        lose(live, NULL, &(struct vt_error){.text = "out of memory: a program is not followed"});
+        return;
+    }
+    struct process *process = thread->process;
+    struct shared *old = thread->shared;
+    size_t from = mark(live);
+    struct vt_call call;
+    bool have_call = thread->call && thread->call->type == VT_MEMOP_EXEC;
+    if (have_call) {
+        call = (struct vt_call){.name = thread->call->name,
+                                .number = thread->number,
+                                .abi = (enum vt_abi)thread->abi,
+                                .arg_count = thread->call->arg_count,
+                                .arg_names = thread->call->arg_names};
+        memcpy(call.args, thread->args, sizeof(call.args));
+    }
+    thread->call = NULL;
+    leave_call(thread);
+    /* The other threads are dead or dying, and have nothing to say about the new space. */
+    for (struct thread *t = process->threads; t; t = t->next)
+        t->leaving_exec = t != thread;
+    bool ends = drop_space(live, process);
+    if (old && ends)
+        clear_space(live, old);
+    long persona = vt_proc_personality(stop->tracee->tid);
+    thread->persona = persona > 0 ? (unsigned long)persona : 0;
+    name_process(process);
+
+    struct shared *shared = process->silent ? NULL : add_shared(live);
+    if (old && !ends)
+        tighten(live, old);
+    thread->shared = NULL;
+    release_shared(live, old);
+    process->shared = shared;
+    hold_shared(thread, shared);
+    if (!shared) {
+        live->emitter.changes.count = from;
+        return;
+    }
+    shared->processes = 1;
+    shared->ledger = process;
+    process->totals.sp_first = process->totals.sp_lowest = 0;
+    seed(live, thread, VT_CAUSE_EXEC, true, have_call ? &call : NULL, stop->sp, from);
+    note_sp(thread, stop->sp);
+    settle(live, thread, stop->sp, "an exec");
+}
+
+/* ---- stops: calls ----------------------------------------------------------------------------- */
+
+/* The arguments of a call that passes them in memory (i386's old mmap). */
+static void fetch_args(struct thread *thread)
+{
+    uint32_t words[6];
+    size_t count = thread->call->arg_count;
+    if (vt_engine_read(thread->tracee, thread->args[0], words, count * sizeof(words[0])))
+        return; /* the call will fail with EFAULT */
+    for (size_t i = 0; i < count; i++)
+        thread->args[i] = words[i];
+}
+
+static void on_entry(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    enum vt_resume otherwise = live->config->all_syscalls ? VT_RESUME_TO_RETURN : VT_RESUME_RUN;
+
+    if (!thread || stop->abi < 0) {
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        return;
+    }
+    thread->abi = stop->abi;
+    thread->number = stop->number;
+    memcpy(thread->args, stop->args, sizeof(thread->args));
+    thread->op.type = VT_MEMOP_NONE;
+    thread->call = vt_arch_syscall((enum vt_abi)stop->abi, stop->number);
+    if (thread->call && !vt_arch_wanted(thread->call, stop->args))
+        thread->call = NULL;
+    if (thread->call && thread->call->type == VT_MEMOP_CLONE) {
+        thread->call = NULL; /* the child's own first stop tells of it */
+        bool kept = vt_engine_keep_child(live->engine, stop);
+        vt_engine_resume(live->engine, stop->tracee, kept ? VT_RESUME_TO_RETURN : otherwise);
+        return;
+    }
+    note_sp(thread, stop->sp);
+    if (!thread->call || !thread->shared || thread->leaving_exec) {
+        vt_engine_resume(live->engine, stop->tracee, thread->shared ? otherwise : VT_RESUME_RUN);
+        return;
+    }
+    if (thread->call->quirks & VT_QUIRK_ARGS_IN_MEMORY)
+        fetch_args(thread);
+    vt_arch_decode(thread->call, thread->args, &thread->op);
+    switch (thread->op.type) {
+    case VT_MEMOP_NONE:
+        vt_engine_resume(live->engine, stop->tracee, otherwise);
+        break;
+    case VT_MEMOP_ADVISE: /* these do not touch the map, and need no turn */
+    case VT_MEMOP_PERSONALITY:
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_TO_RETURN);
+        break;
+    default:
+        enter_call(live, thread, stop->sp);
+        break;
+    }
+}
+
+/* i386's ipc(SHMAT) stores the address in memory. */
+static void fetch_result(struct thread *thread, struct vt_outcome *outcome)
+{
+    uint32_t address;
+    if ((thread->call->quirks & VT_QUIRK_IPC) && thread->op.type == VT_MEMOP_SHM_ATTACH &&
+        !outcome->failed &&
+        !vt_engine_read(thread->tracee, thread->op.new_addr, &address, sizeof(address)))
+        outcome->result = address;
+}
+
+static void fill_call(const struct thread *thread, const struct vt_stop *stop, struct vt_call *call)
+{
+    const char *name = thread->call
+                           ? thread->call->name
+                           : vt_arch_syscall_name((enum vt_abi)thread->abi, thread->number);
+    *call = (struct vt_call){
+        .name = name ? name : "unknown",
+        .number = thread->number,
+        .abi = (enum vt_abi)thread->abi,
+        .arg_count = thread->call ? thread->call->arg_count : 0,
+        .arg_names = thread->call ? thread->call->arg_names : NULL,
+        .result = stop->failed ? -1 : stop->result,
+        .error = stop->failed ? (int)-stop->result : 0,
+        .failed = stop->failed,
+    };
+    memcpy(call->args, thread->args, sizeof(call->args));
+}
+
+/* A break that stayed where it was although it was asked to move; a mere question is no event. */
+static bool is_refused_brk(const struct thread *thread, const struct vt_stop *stop)
+{
+    return thread->op.type == VT_MEMOP_BRK && thread->op.addr &&
+           thread->op.addr != (uint64_t)stop->result;
+}
+
+static void on_return(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    struct vt_call call;
+    size_t from = mark(live);
+
+    if (!thread || !thread->shared)
+        return;
+    note_sp(thread, stop->sp);
+    fill_call(thread, stop, &call);
+    struct vt_event event = {.cause = VT_CAUSE_CALL, .call = &call, .sp = stop->sp, .ip = stop->ip};
+    if (!thread->call) { /* --all-syscalls, or a clone whose child was kept */
+        if (live->config->all_syscalls)
+            tell(live, thread, &event, from);
+        return;
+    }
+    struct shared *shared = thread->shared;
+    bool ordered = leave_call(thread);
+    struct vt_outcome outcome = {
+        .failed = stop->failed,
+        .result = (uint64_t)stop->result,
+        .read_implies_exec = thread->persona & READ_IMPLIES_EXEC,
+    };
+    struct vt_error err = {0};
+    int rc = 0;
+    if (vt_arch_word_size((enum vt_abi)thread->abi) == 4 && !stop->failed)
+        outcome.result &= 0xffffffff;
+    fetch_result(thread, &outcome);
+    if (ordered) {
+        rc = vt_space_apply(shared->space, stop->tracee->tid, &thread->op, &outcome,
+                            &live->emitter.changes, &err);
+    } else {
+        /* Others were under way: what the kernel shows now is all that can be said. */
+        rc = vt_space_resync(shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+        event.uncertain = true;
+        live->result->exactness.uncertain++;
+        thread->process->exactness.uncertain++;
+    }
+    if (rc < 0)
+        lose(live, thread->process, &err);
+    if (thread->op.type == VT_MEMOP_PERSONALITY && !stop->failed)
+        thread->persona = (unsigned long)thread->op.fd;
+    bool refused = is_refused_brk(thread, stop);
+    if (refused)
+        event.note = "refused: the break stays";
+    bool question = thread->op.type == VT_MEMOP_BRK && mark(live) == from && !refused;
+    if (!question)
+        tell(live, thread, &event, from);
+    if (is_settled(shared))
+        settle(live, thread, stop->sp, call.name);
+    tighten(live, shared);
+    thread->call = NULL;
+}
+
+/* The attach came in the midst of this call: what it did is not known. */
+static void on_late(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    struct vt_error err = {0};
+    if (!thread || !thread->shared || !is_settled(thread->shared))
+        return;
+    size_t from = mark(live);
+    int rc =
+        vt_space_resync(thread->shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+    if (rc < 0)
+        lose(live, thread->process, &err);
+    if (mark(live) == from)
+        return;
+    live->result->exactness.resyncs++;
+    thread->process->exactness.resyncs++;
+    struct vt_event event = {.cause = VT_CAUSE_RESYNC,
+                             .note = "a call that was under way at the attach has returned"};
+    tell(live, thread, &event, from);
+}
+
+/* ---- stops: ends --------------------------------------------------------------------------------- */
+
+static void on_dying(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    if (!thread)
+        return;
+    struct shared *shared = thread->shared;
+    bool in_midst = shared && (shared->in_call == thread || thread->in_loose_call);
+    unqueue(live, thread);
+    leave_call(thread);
+    note_sp(thread, stop->sp);
+    if (shared && !thread->leaving_exec && is_settled(shared)) {
+        if (in_midst) { /* killed in a call: it may have done its work */
+            size_t from = mark(live);
+            struct vt_error err = {0};
+            struct vt_call call;
+            const struct vt_stop interrupted = {.failed = true, .result = -EINTR};
+            int rc =
+                vt_space_resync(shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+            if (rc < 0)
+                lose(live, thread->process, &err);
+            fill_call(thread, &interrupted, &call);
+            struct vt_event event = {.cause = VT_CAUSE_CALL,
+                                     .call = &call,
+                                     .sp = stop->sp,
+                                     .note = "the thread was killed in this call"};
+            if (thread->call && mark(live) > from)
+                tell(live, thread, &event, from);
+        }
+        settle(live, thread, stop->sp, "its end");
+    }
+    if (shared)
+        tighten(live, shared);
+    thread->dying = true;
+}
+
+static void end_process(struct live *live, struct thread *last, enum vt_cause cause)
+{
+    struct process *process = last->process;
+    size_t from = mark(live);
+    struct shared *shared = process->shared;
+    struct vt_exit_info info = {
+        .wait_status = process->wait_status,
+        .lifetime_ns = live->now_ns - process->since_ns,
+        .name = process->name,
+        .totals = &process->totals,
+        .exactness = process->exactness,
+        .root = process->root,
+    };
+    if (cause == VT_CAUSE_EXIT && drop_space(live, process))
+        clear_space(live, shared);
+    struct vt_event event = {.cause = cause, .exit = &info};
+    tell(live, last, &event, from);
+}
+
+static void on_gone(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    if (!thread)
+        return;
+    struct process *process = thread->process;
+    if (stop->tracee->tid == process->pid)
+        process->wait_status = stop->wait_status;
+    if (process->pid == live->root && stop->tracee->tid == process->pid) {
+        live->result->exited = true;
+        live->result->wait_status = stop->wait_status;
+    }
+    bool last = process->threads == thread && !thread->next;
+    if (last)
+        end_process(live, thread, VT_CAUSE_EXIT);
+    remove_thread(live, thread);
+    if (last) {
+        struct process **at = find_process(live, process->pid);
+        *at = process->next;
+        free(process);
+    }
+}
+
+/* ---- the tracer's own signals ------------------------------------------------------------------------ */
+
+/*
+ * A launched program has the terminal: what the terminal sends reaches it by
+ * itself, and what was sent to us alone is passed on. An attached one is left.
+ */
+static void take_signals(struct live *live)
+{
+    bool from_user;
+    for (int signal; (signal = vt_signals_take(&from_user));) {
+        bool job_control = signal == SIGTSTP || signal == SIGTTIN;
+        if (job_control) {
+            live->tstp = true;
+        } else if (live->root) {
+            if (from_user)
+                kill(live->root, signal);
+        } else {
+            live->stop = true;
+            live->interrupted = signal == SIGINT ? "interrupted" : "told to end by a signal";
+        }
+    }
+}
+
+/* The program was stopped from the terminal, and so were we: the shell must see it. */
+static void on_group_stop(struct live *live, const struct vt_stop *stop)
+{
+    bool by_terminal = stop->signal == SIGTTOU || live->tstp;
+    take_signals(live);
+    by_terminal |= live->tstp;
+    live->tstp = false;
+    if (stop->tracee->pid != live->root || stop->signal == SIGSTOP || !by_terminal ||
+        getpgid(live->root) != getpgrp())
+        return;
+    vt_emit_flush(&live->emitter, live->now_ns);
+    kill(getpid(), SIGSTOP);
+    live->tstp = false;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------- */
+
+static void handle(struct live *live, const struct vt_stop *stop)
+{
+    live->now_ns = stop->time_ns;
+    switch (stop->type) {
+    case VT_STOP_START:
+        if (stop->replaced)
+            remove_thread(live, stop->replaced);
+        on_start(live, stop);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_ENTRY:
+        on_entry(live, stop); /* resumes, or queues */
+        break;
+    case VT_STOP_RETURN:
+        on_return(live, stop);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_LATE:
+        on_late(live, stop);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_EXEC:
+        on_exec(live, stop);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_DYING:
+        on_dying(live, stop);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_SIGNAL:
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        break;
+    case VT_STOP_GROUP:
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
+        on_group_stop(live, stop);
+        break;
+    case VT_STOP_GONE:
+        on_gone(live, stop);
+        break;
+    }
+    vt_emit_pending(&live->emitter);
+}
+
+static int64_t earlier(int64_t a, int64_t b) /* 0: never */
+{
+    return !a || (b && b < a) ? b : a;
+}
+
+/* When the loop must run even if no thread stops. */
+static void set_alarm(struct live *live)
+{
+    int64_t when = live->end_ns;
+    if (live->emitter.dirty)
+        when = earlier(when, live->emitter.flushed_ns + FLUSH_NS);
+    for (struct shared *s = live->waiting ? live->spaces : NULL; s; s = s->next)
+        if (s->queue && s->in_call)
+            when = earlier(when, s->in_call_since + PATIENCE_NS);
+    vt_signals_alarm(when);
+}
+
+static void loop(struct live *live)
+{
+    while (!live->stop) {
+        struct vt_stop stop;
+        struct vt_error err = {0};
+        set_alarm(live);
+        int rc = vt_engine_wait(live->engine, &stop, &err);
+        if (rc < 0)
+            fail(live, rc, &err);
+        if (rc < 0 || rc == 2)
+            return;
+        if (rc == 0)
+            handle(live, &stop);
+        int64_t now = rc == 0 ? live->now_ns : vt_clock_ns();
+        if (rc == 1)
+            take_signals(live);
+        if (live->waiting)
+            lose_patience(live, now);
+        if (live->emitter.dirty && now - live->emitter.flushed_ns >= FLUSH_NS)
+            vt_emit_flush(&live->emitter, now);
+        if (live->end_ns && now >= live->end_ns) {
+            live->stop = true;
+            live->interrupted = "the given duration is over";
+        }
+    }
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------------ */
+
+static void begin_output(struct live *live)
+{
+    struct utsname names;
+    struct timespec wall;
+    uname(&names);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    live->emitter.start_ns = live->emitter.flushed_ns = vt_clock_ns();
+    struct vt_run run = {
+        .version = VASTRACE_VERSION,
+        .command = live->config->command,
+        .kernel = names.release,
+        .machine = names.machine,
+        .page_size = live->world.page,
+        .aslr = (int)vt_proc_number("/proc/sys/kernel/randomize_va_space"),
+        .aslr_disabled = live->config->no_aslr,
+        .start_unix_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec,
+        .verify = live->config->verify,
+        .multiple = live->config->pid_count > 1,
+    };
+    vt_emit_begin(&live->emitter, &run);
+}
+
+/* Every address space takes a descriptor of ours. */
+static void raise_file_limit(struct live *live)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &live->files);
+    limit = live->files;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int start(struct live *live, struct vt_error *err)
+{
+    const struct vt_session_config *config = live->config;
+    if (config->command) {
+        /* A filter cannot be taken back: a program that will be left runs without one. */
+        struct vt_launch launch = {
+            .argv = config->command,
+            .no_aslr = config->no_aslr,
+            .filter = !config->duration_ns,
+            .files = live->files,
+        };
+        int rc = vt_engine_launch(live->engine, &launch, &live->root, err);
+        if (rc)
+            return rc;
+        live->now_ns = vt_clock_ns();
+        struct process *process = add_process(live, live->root);
+        if (!process)
+            return vt_error_errno(err, ENOMEM, "cannot trace %s", config->command[0]);
+        process->root = true;
+        return 0;
+    }
+    for (size_t i = 0; i < config->pid_count; i++) {
+        int rc = vt_engine_attach(live->engine, config->pids[i], err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* Leave every process as it is, and say so. */
+static void leave(struct live *live)
+{
+    live->now_ns = vt_clock_ns();
+    vt_engine_detach(live->engine);
+    for (size_t i = 0; i < PID_BUCKETS; i++)
+        for (struct process *p = live->processes[i]; p; p = p->next)
+            if (p->threads && p->shared)
+                end_process(live, p->threads, VT_CAUSE_DETACH);
+}
+
+/* A launched program that was left goes on as our child: its end is ours. */
+static void await_root(struct live *live)
+{
+    int status;
+    while (waitpid(live->root, &status, 0) < 0) {
+        if (errno != EINTR)
+            return;
+        take_signals(live);
+    }
+    live->result->exited = true;
+    live->result->wait_status = status;
+}
+
+static void free_all(struct live *live)
+{
+    for (size_t i = 0; i < PID_BUCKETS; i++) {
+        while (live->processes[i]) {
+            struct process *process = live->processes[i];
+            live->processes[i] = process->next;
+            while (process->threads) {
+                struct thread *thread = process->threads;
+                process->threads = thread->next;
+                release_shared(live, thread->shared);
+                free(thread);
+            }
+            free(process);
+        }
+    }
+    vt_emitter_deinit(&live->emitter);
+    vt_image_cache_destroy(live->world.images);
+    vt_objects_destroy(live->world.objects);
+    vt_engine_destroy(live->engine);
+}
+
+int vt_session_run(const struct vt_session_config *config, struct vt_session_result *result,
+                   struct vt_error *err)
+{
+    struct live *live = calloc(1, sizeof(*live));
+    *result = (struct vt_session_result){0};
+    if (!live)
+        return vt_error_errno(err, ENOMEM, "cannot start a trace");
+    live->config = config;
+    live->result = result;
+    live->engine = vt_engine_create(config->all_syscalls);
+    live->world.objects = vt_objects_create();
+    live->world.images = vt_image_cache_create();
+    live->world.page = (uint64_t)sysconf(_SC_PAGESIZE);
+    vt_emitter_init(&live->emitter, config);
+    if (!live->engine || !live->world.objects || !live->world.images) {
+        free_all(live);
+        free(live);
+        return vt_error_errno(err, ENOMEM, "cannot start a trace");
+    }
+    vt_signals_begin();
+    raise_file_limit(live);
+    int rc = start(live, err);
+    if (!rc) {
+        result->ran = true;
+        begin_output(live);
+        if (config->duration_ns)
+            live->end_ns = live->emitter.start_ns + config->duration_ns;
+        loop(live);
+        if (live->stop)
+            leave(live);
+        result->exactness.lost += live->world.unreadable;
+        struct vt_summary summary = {
+            .duration_ns = vt_clock_ns() - live->emitter.start_ns,
+            .events = live->emitter.seq,
+            .processes = live->process_count,
+            .threads = live->thread_count,
+            .exactness = result->exactness,
+            .interrupted = live->interrupted,
+        };
+        vt_emit_end(&live->emitter, &summary);
+        result->sink_failed = live->emitter.sink_failed;
+        if (live->stop && live->root && !result->exited)
+            await_root(live);
+        if (live->failure) {
+            rc = live->failure;
+            if (err)
+                *err = live->fatal;
+        }
+    } else {
+        vt_engine_detach(live->engine);
+    }
+    vt_signals_end();
+    setrlimit(RLIMIT_NOFILE, &live->files);
+    free_all(live);
+    free(live);
+    return rc;
+}
