@@ -1208,11 +1208,12 @@ static int start(struct live *live, struct vt_error *err)
 static void leave(struct live *live)
 {
     live->now_ns = vt_clock_ns();
-    vt_engine_detach(live->engine);
     for (size_t i = 0; i < PID_BUCKETS; i++)
         for (struct process *p = live->processes[i]; p; p = p->next)
             if (p->threads && p->shared)
                 end_process(live, p->threads, VT_CAUSE_DETACH);
+    vt_engine_detach(live->engine); /* no tracee is valid after this */
+    vt_emit_pending(&live->emitter);
 }
 
 /* A launched program that was left goes on as our child: its end is ours. */
