@@ -605,8 +605,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         hold_shared(thread, process->shared);
         if (!thread->shared)
             return;
-        if (!is_settled(thread->shared) ||
-            vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
+        /* Kinds only: right whatever call is under way elsewhere. */
+        if (vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
             live->emitter.changes.count = from;
         struct vt_event event = {.cause = VT_CAUSE_THREAD, .sp = stop->sp, .parent = tracee->pid};
         tell(live, thread, &event, from);
