@@ -26,6 +26,7 @@ enum vt_cause {
     VT_CAUSE_EXIT,   /* a process ended */
     VT_CAUSE_DETACH, /* the tracer left a process that goes on */
     VT_CAUSE_RESYNC, /* the model differed from the kernel and was set right */
+    VT_CAUSE_SIGNAL, /* SIGSEGV or SIGBUS is about to be delivered */
     VT_CAUSE_COUNT
 };
 
@@ -127,6 +128,57 @@ struct vt_exit_info {
     bool root;                     /* the launched program, or one named by -p */
 };
 
+/* What was at a bad address, as far as the map and its history tell. */
+enum vt_fault_verdict {
+    VT_FAULT_UNKNOWN,         /* the kernel gave no address, or the map forbids nothing there */
+    VT_FAULT_SENT,            /* not a fault: sent by kill(2) or the like */
+    VT_FAULT_NULL,            /* in the lowest pages: a null pointer and an offset */
+    VT_FAULT_NON_CANONICAL,   /* no address that the processor can translate */
+    VT_FAULT_KERNEL_HALF,     /* the kernel's half */
+    VT_FAULT_NEVER_MAPPED,    /* nothing was ever mapped there, as far as was seen */
+    VT_FAULT_UNMAPPED,        /* something was, and went: see `past` */
+    VT_FAULT_STACK_LIMIT,     /* below the main stack, which may not grow that far */
+    VT_FAULT_STACK_BELOW,     /* below the main stack, which did not grow to there */
+    VT_FAULT_GUARD,           /* in a stack's guard */
+    VT_FAULT_RESERVE,         /* in memory reserved with PROT_NONE */
+    VT_FAULT_BEYOND_FILE,     /* beyond the end of the mapped file */
+    VT_FAULT_PERMISSION_LOST, /* a permission that a call took away: see `past` */
+    VT_FAULT_PERMISSION,      /* a permission that it never had */
+    VT_FAULT_ALIGNMENT,       /* an address that the instruction wants aligned */
+    VT_FAULT_COUNT
+};
+const char *vt_fault_verdict_name(enum vt_fault_verdict verdict); /* "never-mapped", ... */
+
+/* The last change at an address, from the session's memory of them. */
+struct vt_past {
+    uint64_t seq; /* of the event */
+    int64_t time_ns;
+    pid_t pid;
+    pid_t tid;
+    const char *cause; /* vt_event_cause_name(), static */
+    enum vt_change_op op;
+    struct vt_region before; /* its object stays valid; what the change took, whole */
+    uint8_t prot_after;      /* ALTERED */
+};
+
+/* More about a SIGNAL event. Regions are copies; start == end where there is none. */
+struct vt_fault_info {
+    int signal;
+    int code;     /* si_code of sigaction(2) */
+    pid_t sender; /* SENT: the sender, 0 unknown */
+    bool has_addr;
+    vt_addr addr; /* si_addr */
+    enum vt_fault_verdict verdict;
+    struct vt_region here;  /* that holds the address */
+    struct vt_region below; /* the nearest neighbours */
+    struct vt_region above;
+    bool has_past;
+    struct vt_past past;
+    bool from_start;      /* all that ever lay there would be remembered */
+    uint64_t stack_limit; /* RLIMIT_STACK's soft limit, 0 unknown */
+    uint64_t file_size;   /* BEYOND_FILE */
+};
+
 struct vt_event {
     uint64_t seq;    /* 1, 2, ... without gaps before filtering */
     int64_t time_ns; /* since the session's start, CLOCK_MONOTONIC */
@@ -146,8 +198,9 @@ struct vt_event {
     pid_t parent;          /* FORK, THREAD: the creator's tid; 0 not known */
     bool shares_space;     /* THREAD: a process of its own, sharing the space */
     const char *note;      /* one clause for eyes ("refused by a mapping at ..."), or null */
-    const struct vt_exec_info *exec; /* EXEC, ATTACH; else null */
-    const struct vt_exit_info *exit; /* EXIT, DETACH; else null */
+    const struct vt_exec_info *exec;   /* EXEC, ATTACH; else null */
+    const struct vt_exit_info *exit;   /* EXIT, DETACH; else null */
+    const struct vt_fault_info *fault; /* SIGNAL; else null */
 };
 
 /* "exec", "fault", ...; for CALL events the call's name. Never null. */

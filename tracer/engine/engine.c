@@ -156,6 +156,11 @@ int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_
     return (size_t)n == length ? 0 : -EFAULT;
 }
 
+int vt_engine_siginfo(const struct vt_tracee *tracee, siginfo_t *info)
+{
+    return request(PTRACE_GETSIGINFO, tracee->tid, 0, (unsigned long)info) ? -errno : 0;
+}
+
 int vt_engine_same_space(pid_t a, pid_t b)
 {
     long rc = syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
@@ -550,6 +555,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         e->signal = signal;
         stop->type = VT_STOP_SIGNAL;
         stop->signal = signal;
+        read_registers(stop);
         tell = true;
     } /* else fork, vfork, clone, an interrupt, the end of a group-stop: just go on */
     if (!tell)

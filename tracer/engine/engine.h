@@ -9,6 +9,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -104,6 +105,9 @@ size_t vt_engine_count(const struct vt_engine *engine);
 
 /* Copy memory of the tracee. Returns 0, or -errno if any byte could not be read. */
 int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_t length);
+
+/* What is to be delivered at a SIGNAL stop. 0 or -errno. */
+int vt_engine_siginfo(const struct vt_tracee *tracee, siginfo_t *info);
 
 /*
  * At the ENTRY of clone or clone3: take CLONE_UNTRACED out of its flags, so

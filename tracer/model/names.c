@@ -30,9 +30,28 @@ static const char *const kind_names[VT_KIND_COUNT] = {
 };
 
 static const char *const cause_names[VT_CAUSE_COUNT] = {
-    [VT_CAUSE_CALL] = "call", [VT_CAUSE_EXEC] = "exec",     [VT_CAUSE_ATTACH] = "attach",
-    [VT_CAUSE_FORK] = "fork", [VT_CAUSE_THREAD] = "thread", [VT_CAUSE_FAULT] = "fault",
-    [VT_CAUSE_EXIT] = "exit", [VT_CAUSE_DETACH] = "detach", [VT_CAUSE_RESYNC] = "resync",
+    [VT_CAUSE_CALL] = "call",     [VT_CAUSE_EXEC] = "exec",     [VT_CAUSE_ATTACH] = "attach",
+    [VT_CAUSE_FORK] = "fork",     [VT_CAUSE_THREAD] = "thread", [VT_CAUSE_FAULT] = "fault",
+    [VT_CAUSE_EXIT] = "exit",     [VT_CAUSE_DETACH] = "detach", [VT_CAUSE_RESYNC] = "resync",
+    [VT_CAUSE_SIGNAL] = "signal",
+};
+
+static const char *const fault_names[VT_FAULT_COUNT] = {
+    [VT_FAULT_UNKNOWN] = "unknown",
+    [VT_FAULT_SENT] = "sent",
+    [VT_FAULT_NULL] = "null",
+    [VT_FAULT_NON_CANONICAL] = "non-canonical",
+    [VT_FAULT_KERNEL_HALF] = "kernel-half",
+    [VT_FAULT_NEVER_MAPPED] = "never-mapped",
+    [VT_FAULT_UNMAPPED] = "unmapped",
+    [VT_FAULT_STACK_LIMIT] = "stack-limit",
+    [VT_FAULT_STACK_BELOW] = "stack-below",
+    [VT_FAULT_GUARD] = "guard",
+    [VT_FAULT_RESERVE] = "reserve",
+    [VT_FAULT_BEYOND_FILE] = "beyond-file",
+    [VT_FAULT_PERMISSION_LOST] = "permission-lost",
+    [VT_FAULT_PERMISSION] = "permission",
+    [VT_FAULT_ALIGNMENT] = "alignment",
 };
 
 static const char *const abi_names[VT_ABI_COUNT] = {
@@ -57,6 +76,11 @@ int vt_kind_parse(const char *name, size_t length)
 const char *vt_cause_name(enum vt_cause cause)
 {
     return (unsigned)cause < VT_CAUSE_COUNT ? cause_names[cause] : "?";
+}
+
+const char *vt_fault_verdict_name(enum vt_fault_verdict verdict)
+{
+    return (unsigned)verdict < VT_FAULT_COUNT ? fault_names[verdict] : "?";
 }
 
 const char *vt_event_cause_name(const struct vt_event *event)

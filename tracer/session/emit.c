@@ -22,6 +22,7 @@ struct vt_pending {
     struct vt_exec_info exec;
     struct vt_exit_info exit;
     struct vt_process_totals totals;
+    struct vt_fault_info fault;
     char *text; /* the path of exec or the name of exit, owned */
 };
 
@@ -68,20 +69,23 @@ static void give_up(struct vt_emitter *emitter, size_t i, int rc, const struct v
 
 void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run)
 {
-    FOR_EACH_SINK(emitter, vt_sink_begin(sink, run, &err));
+    FOR_EACH_SINK(emitter, vt_sink_begin(sink, run, &err))
+        ;
     emitter->dirty = true;
 }
 
 void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns)
 {
-    FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err));
+    FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err))
+        ;
     emitter->dirty = false;
     emitter->flushed_ns = now_ns;
 }
 
 void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
 {
-    FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err));
+    FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err))
+        ;
 }
 
 /* ---- the filter ------------------------------------------------------------------- */
@@ -109,7 +113,7 @@ static bool of_shown_kind(const struct vt_change *change, uint32_t mask)
 static bool filter_kinds(struct vt_emitter *emitter, struct vt_event *event)
 {
     uint32_t mask = emitter->config->kind_mask;
-    if (!mask || event->exit)
+    if (!mask || event->exit || event->fault)
         return true;
     emitter->shown.count = 0;
     if (vt_reserve((void **)&emitter->shown.items, &emitter->shown.capacity, event->change_count,
@@ -157,6 +161,8 @@ bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, siz
         p->call = *event->call;
     if (event->exec)
         p->exec = *event->exec;
+    if (event->fault)
+        p->fault = *event->fault;
     if (event->exit) {
         p->exit = *event->exit;
         p->totals = *event->exit->totals;
@@ -172,6 +178,8 @@ static void emit(struct vt_emitter *emitter, struct vt_pending *p)
     event->details = emitter->details + p->from;
     if (event->call)
         event->call = &p->call;
+    if (event->fault)
+        event->fault = &p->fault;
     if (event->exec) {
         event->exec = &p->exec;
         p->exec.path = p->text;
@@ -185,7 +193,8 @@ static void emit(struct vt_emitter *emitter, struct vt_pending *p)
         return;
     if (!filter_kinds(emitter, event))
         return;
-    FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err));
+    FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err))
+        ;
     emitter->dirty = true;
 }
 

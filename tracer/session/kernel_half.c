@@ -11,9 +11,7 @@
 #include "session/kernel_half.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,13 +260,18 @@ static bool read_iomem(const char *path, struct iomem_facts *facts)
     if (!file)
         return false;
     while (fgets(line, sizeof(line), file)) {
-        uint64_t start, last;
-        int name = 0;
-        if (sscanf(line, " %" SCNx64 "-%" SCNx64 " : %n", &start, &last, &name) < 2 || name == 0)
+        /* "  START-LAST : NAME", indented by nesting */
+        char *rest, *name = strstr(line, " : ");
+        uint64_t start = strtoull(line, &rest, 16);
+        if (!name || *rest != '-')
             continue;
-        line[strcspn(line, "\n")] = '\0';
+        uint64_t last = strtoull(rest + 1, &rest, 16);
+        if (rest != name)
+            continue;
+        name += strlen(" : ");
+        name[strcspn(name, "\n")] = '\0';
         for (size_t i = 0; i < VT_COUNTOF(wanted); i++) {
-            if (strcmp(line + name, wanted[i].name) == 0 && start < last)
+            if (strcmp(name, wanted[i].name) == 0 && start < last)
                 hull_add(wanted[i].hull, start, last);
         }
     }
@@ -285,9 +288,12 @@ static bool read_modules(const char *path, struct hull *hull)
         return false;
     while (fgets(line, sizeof(line), file)) {
         /* "NAME SIZE REFS USERS STATE ADDRESS [TAINT]" */
-        uint64_t size, address;
-        if (sscanf(line, "%*s %" SCNu64 " %*s %*s %*s %" SCNx64, &size, &address) == 2 &&
-            size > 0 && address >= TEXT_MAPPING_START && address < MODULES_LIMIT &&
+        char *fields[6] = {0}, *save;
+        for (size_t i = 0; i < VT_COUNTOF(fields); i++)
+            fields[i] = strtok_r(i ? NULL : line, " \n", &save);
+        uint64_t size = fields[1] ? strtoull(fields[1], NULL, 10) : 0;
+        uint64_t address = fields[5] ? strtoull(fields[5], NULL, 16) : 0;
+        if (size > 0 && address >= TEXT_MAPPING_START && address < MODULES_LIMIT &&
             size < MODULES_LIMIT - address)
             hull_add(hull, address, address + size - 1);
     }

@@ -27,6 +27,7 @@
 #include "engine/proc.h"
 #include "engine/signals.h"
 #include "session/emit.h"
+#include "session/fault.h"
 #include "session/space.h"
 
 /* How long a memory call may keep the others of its space waiting. */
@@ -36,10 +37,17 @@
 
 struct thread;
 
+/* Whose history a space's addresses have; kept to the end, since children outlive parents. */
+struct lineage {
+    struct vt_lineage line;
+    struct lineage *next;
+};
+
 /* A space and the memory calls under way in it. */
 struct shared {
     struct vt_space *space;
     struct shared *next;
+    struct lineage *lineage;
     size_t threads;         /* that hold it; 0: freed */
     size_t processes;       /* whose space it is at present */
     struct process *ledger; /* whose account its changes go to */
@@ -91,6 +99,8 @@ struct live {
     struct vt_engine *engine;
     struct vt_world world;
     struct vt_emitter emitter;
+    struct vt_memory *memory;
+    struct lineage *lineages;
     struct process *processes[PID_BUCKETS];
     struct shared *spaces;
     size_t waiting; /* threads in queues */
@@ -154,16 +164,27 @@ static void name_process(struct process *process)
              slash ? slash + 1 : path);
 }
 
-static struct shared *add_shared(struct live *live)
+/* A new space, which goes on with the history of `parent` (null: with none). */
+static struct shared *add_shared(struct live *live, const struct shared *parent)
 {
     struct shared *shared = calloc(1, sizeof(*shared));
-    if (!shared)
-        return NULL;
-    shared->space = vt_space_create(&live->world, ++live->space_count);
-    if (!shared->space) {
+    struct lineage *lineage = calloc(1, sizeof(*lineage));
+    if (shared)
+        shared->space = vt_space_create(&live->world, ++live->space_count);
+    if (!shared || !shared->space || !lineage) {
+        if (shared)
+            vt_space_destroy(shared->space);
         free(shared);
+        free(lineage);
         return NULL;
     }
+    lineage->line = (struct vt_lineage){
+        .space = shared->space->id,
+        .parent = parent ? &parent->lineage->line : NULL,
+        .since = live->emitter.seq,
+    };
+    lineage->next = live->lineages;
+    live->lineages = shared->lineage = lineage;
     shared->queue_end = &shared->queue;
     shared->next = live->spaces;
     live->spaces = shared;
@@ -284,6 +305,12 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
         }
     }
     process->totals.events++;
+    if (shared) {
+        struct vt_event numbered = *event;
+        numbered.seq = live->emitter.seq + !process->silent;
+        numbered.time_ns -= live->emitter.start_ns;
+        vt_memory_note(live->memory, &numbered, changes->items + from, changes->count - from);
+    }
     if (process->silent)
         changes->count = from;
     else if (!vt_emit_queue(&live->emitter, event, from))
@@ -632,7 +659,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     }
     if (process->silent)
         return; /* a space of its own that nobody asked about */
-    if (!(shared = add_shared(live))) {
+    if (!(shared = add_shared(live, parent ? parent->shared : NULL))) {
         lose(live, process, &(struct vt_error){.text = "out of memory: a process is not followed"});
         return;
     }
@@ -749,7 +776,7 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
     name_process(process);
 
-    struct shared *shared = process->silent ? NULL : add_shared(live);
+    struct shared *shared = process->silent ? NULL : add_shared(live, NULL);
     if (old && !ends)
         tighten(live, old);
     thread->shared = NULL;
@@ -1014,6 +1041,26 @@ static void on_gone(struct live *live, const struct vt_stop *stop)
     }
 }
 
+/* A signal that says something about the map. */
+static void on_signal(struct live *live, const struct vt_stop *stop)
+{
+    struct thread *thread = stop->tracee->user;
+    siginfo_t info;
+    struct vt_fault_info fault;
+    if ((stop->signal != SIGSEGV && stop->signal != SIGBUS) || !thread || !thread->shared ||
+        vt_engine_siginfo(stop->tracee, &info))
+        return;
+    struct shared *shared = thread->shared;
+    if (is_settled(shared))
+        settle(live, thread, stop->sp, "a signal");
+    size_t from = mark(live);
+    vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory, &shared->lineage->line,
+                     &fault);
+    struct vt_event event = {
+        .cause = VT_CAUSE_SIGNAL, .sp = stop->sp, .ip = stop->ip, .fault = &fault};
+    tell(live, thread, &event, from);
+}
+
 /* ---- the tracer's own signals ------------------------------------------------------------------------ */
 
 /*
@@ -1084,6 +1131,7 @@ static void handle(struct live *live, const struct vt_stop *stop)
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
         break;
     case VT_STOP_SIGNAL:
+        on_signal(live, stop);
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
         break;
     case VT_STOP_GROUP:
@@ -1244,6 +1292,12 @@ static void free_all(struct live *live)
             free(process);
         }
     }
+    while (live->lineages) {
+        struct lineage *next = live->lineages->next;
+        free(live->lineages);
+        live->lineages = next;
+    }
+    vt_memory_destroy(live->memory);
     vt_emitter_deinit(&live->emitter);
     vt_image_cache_destroy(live->world.images);
     vt_objects_destroy(live->world.objects);
@@ -1262,9 +1316,10 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     live->engine = vt_engine_create(config->all_syscalls);
     live->world.objects = vt_objects_create();
     live->world.images = vt_image_cache_create();
+    live->memory = vt_memory_create();
     live->world.page = (uint64_t)sysconf(_SC_PAGESIZE);
     vt_emitter_init(&live->emitter, config);
-    if (!live->engine || !live->world.objects || !live->world.images) {
+    if (!live->engine || !live->world.objects || !live->world.images || !live->memory) {
         free_all(live);
         free(live);
         return vt_error_errno(err, ENOMEM, "cannot start a trace");

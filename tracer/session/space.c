@@ -312,6 +312,7 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
                    : vt_error_errno(err, -rc, "cannot open the memory map of process %d", (int)tid);
     vt_proc_marks(tid, &marks.heap_start, &marks.stack_start);
     marks.heap_end = marks.heap_start;
+    space->from_start = fresh;
     space->break_known = fresh && marks.heap_start;
     struct vt_error why = {0};
     rc = vt_procmap_read(&space->kernel, space->world->objects, &space->told, &why);
@@ -361,6 +362,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
         memcpy(child->images, parent->images, parent->image_count * sizeof(*child->images));
     child->image_count = parent->image_count;
     child->break_known = parent->break_known;
+    child->from_start = parent->from_start;
     rc = vt_procmap_open(&child->kernel, tid);
     if (rc)
         return rc == -ESRCH

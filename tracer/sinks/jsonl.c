@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/escape.h"
+#include "sinks/fault.h"
 #include "sinks/words.h"
 
 #define SCHEMA_VERSION 1
@@ -412,6 +413,90 @@ static int jsonl_begin(struct vt_sink *sink, const struct vt_run *run, struct vt
     return 0;
 }
 
+static void put_region(struct vt_buf *out, const struct vt_region *region)
+{
+    char perm[5];
+
+    if (region->start >= region->end) {
+        vt_buf_str(out, "null");
+        return;
+    }
+    vt_buf_str(out, "{\"start\":");
+    put_hex(out, region->start);
+    NAME(out, "end");
+    put_hex(out, region->end);
+    NAME(out, "perm");
+    put_word(out, vt_prot_text(region->prot, region->flags, perm));
+    NAME(out, "kind");
+    put_word(out, vt_kind_name(region->kind));
+    NAME(out, "object");
+    put_object(out, region->object);
+    if (region->object && region->object->type == VT_OBJECT_FILE) {
+        NAME(out, "offset");
+        put_hex(out, region->offset);
+    }
+    vt_buf_char(out, '}');
+}
+
+static void put_past(struct vt_buf *out, const struct vt_past *past)
+{
+    char op[2] = {(char)past->op, '\0'};
+
+    vt_buf_str(out, "{\"seq\":");
+    vt_buf_dec(out, past->seq);
+    NAME(out, "t");
+    put_int(out, past->time_ns);
+    NAME(out, "pid");
+    put_int(out, past->pid);
+    NAME(out, "tid");
+    put_int(out, past->tid);
+    NAME(out, "cause");
+    put_string(out, past->cause);
+    NAME(out, "op");
+    put_word(out, op);
+    NAME(out, "region");
+    put_region(out, &past->before);
+    vt_buf_char(out, '}');
+}
+
+static void put_fault(struct vt_buf *out, const struct vt_event *event)
+{
+    const struct vt_fault_info *fault = event->fault;
+    struct vt_buf text = {0};
+
+    vt_buf_str(out, "{\"signal\":");
+    vt_add_signal(&text, fault->signal);
+    put_string(out, vt_buf_cstr(&text));
+    NAME(out, "code");
+    put_int(out, fault->code);
+    NAME(out, "verdict");
+    put_word(out, vt_fault_verdict_name(fault->verdict));
+    vt_buf_clear(&text);
+    vt_add_fault(&text, event);
+    NAME(out, "explanation");
+    put_string(out, vt_buf_cstr(&text));
+    vt_buf_deinit(&text);
+    if (fault->sender) {
+        NAME(out, "sender");
+        put_int(out, fault->sender);
+    }
+    if (fault->has_addr) {
+        NAME(out, "addr");
+        put_hex(out, fault->addr);
+        NAME(out, "here");
+        put_region(out, &fault->here);
+        NAME(out, "below");
+        put_region(out, &fault->below);
+        NAME(out, "above");
+        put_region(out, &fault->above);
+    }
+    if (fault->has_past) {
+        NAME(out, "past");
+        put_past(out, &fault->past);
+    }
+    vt_buf_char(out, '}');
+}
+
 static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struct vt_error *err)
 {
     static const struct vt_detail no_detail;
@@ -476,6 +561,10 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     if (event->exit) {
         NAME(out, "exit");
         put_exit(out, event->exit, event->cause == VT_CAUSE_DETACH);
+    }
+    if (event->fault) {
+        NAME(out, "fault");
+        put_fault(out, event);
     }
     vt_buf_str(out, "}\n");
     return 0;

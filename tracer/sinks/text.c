@@ -15,6 +15,7 @@
 
 #include "base/base.h"
 #include "base/escape.h"
+#include "sinks/fault.h"
 #include "sinks/words.h"
 
 /* Where the columns end or begin, without ids; each id shifts what follows by ID_WIDTH. */
@@ -532,6 +533,72 @@ static bool say_resync(struct vt_sink *sink, const struct vt_event *event)
     return true;
 }
 
+/* A region at or beside a bad address: "above  anon  64.0K  7f..-7f..  rw-p  4.0K above it". */
+static void neighbour_line(struct vt_sink *sink, const char *where, const struct vt_region *r,
+                           vt_addr addr)
+{
+    struct vt_buf *out = &sink->out;
+    size_t by = shift(sink->state);
+    char perm[5];
+
+    if (r->start >= r->end)
+        return;
+    vt_text_line_end(sink);
+    vt_text_line_begin(sink);
+    vt_text_pad(sink, CAUSE_AT + by);
+    vt_text_paint(sink, VT_STYLE_FAINT);
+    vt_buf_str(out, where);
+    vt_text_plain(sink);
+    vt_text_pad(sink, OP_AT + by);
+    vt_text_paint(sink, vt_text_kind_style(r->kind));
+    vt_buf_str(out, "  ");
+    vt_buf_str(out, vt_kind_name(r->kind));
+    vt_text_plain(sink);
+    vt_text_size_at(sink, SIZE_END + by, r->end - r->start);
+    vt_text_pad(sink, RANGE_AT + by);
+    add_range(out, r->start, r->end);
+    vt_text_pad(sink, PERM_AT + by);
+    vt_buf_str(out, vt_prot_text(r->prot, r->flags, perm));
+    struct what what = {.sink = sink};
+    if (r->object) {
+        clause(&what);
+        add_object(sink, r);
+    }
+    clause(&what);
+    if (addr >= r->start && addr < r->end) {
+        vt_text_size(sink, addr - r->start);
+        vt_buf_str(out, " into it");
+    } else if (r->start > addr) {
+        vt_text_size(sink, r->start - addr);
+        vt_buf_str(out, " above the address");
+    } else if (r->end == addr) {
+        vt_buf_str(out, "ends right there");
+    } else {
+        vt_text_size(sink, addr - r->end);
+        vt_buf_str(out, " below the address");
+    }
+}
+
+static bool say_signal(struct vt_sink *sink, const struct vt_event *event)
+{
+    const struct vt_fault_info *fault = event->fault;
+    struct vt_buf sentence = {0};
+
+    if (!fault)
+        return false;
+    vt_add_fault(&sentence, event);
+    vt_text_paint(sink, VT_STYLE_BAD);
+    vt_text_name(sink, vt_buf_cstr(&sentence));
+    vt_text_plain(sink);
+    vt_buf_deinit(&sentence);
+    if (fault->has_addr) {
+        neighbour_line(sink, "above", &fault->above, fault->addr);
+        neighbour_line(sink, "here", &fault->here, fault->addr);
+        neighbour_line(sink, "below", &fault->below, fault->addr);
+    }
+    return true;
+}
+
 static bool say_nothing(struct vt_sink *sink, const struct vt_event *event)
 {
     (void)sink;
@@ -556,6 +623,7 @@ static const struct {
     [VT_CAUSE_EXIT] = {say_exit, NO_LINES},
     [VT_CAUSE_DETACH] = {say_exit, NO_LINES},
     [VT_CAUSE_RESYNC] = {say_resync, ALL_LINES},
+    [VT_CAUSE_SIGNAL] = {say_signal, ALL_LINES},
 };
 /* clang-format on */
 
