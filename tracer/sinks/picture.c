@@ -460,7 +460,7 @@ struct painter {
     struct box spare_box;
 
     /* Columns. */
-    unsigned width, addr_width, box_width, note_width;
+    unsigned width, addr_width, box_width, note_width, fill_width;
 
     /* Of the mapped area, for its title and the arrows beside it. */
     vt_addr area_start, area_end;
@@ -848,7 +848,9 @@ static size_t divide(const struct cell *cell, struct stretch stretches[MAX_STRET
             count = 0;
             break; /* parts out of order: say less rather than draw nonsense */
         }
-        stretches[count++] = (struct stretch){count ? start : region->start, part->kind};
+        /* What lies below the first part is padding, and counts with it. */
+        stretches[count] = (struct stretch){count ? start : region->start, part->kind};
+        count++;
     }
     if (count < 2) {
         stretches[0] = (struct stretch){region->start, region->kind};
@@ -1104,6 +1106,29 @@ static text_ref summarise(struct painter *p, size_t low, size_t high)
     return text_end(p, start);
 }
 
+/* "LC_CTYPE, LC_NUMERIC, ...": the files of a folded run, top-down; empty if some have none. */
+static text_ref list_names(struct painter *p, size_t low, size_t high)
+{
+    text_ref start = p->texts.length;
+    const struct vt_object *last = NULL;
+
+    for (size_t i = high; i-- > low && p->texts.length - start < p->note_width;) {
+        const struct vt_object *object = p->cells[i].region.object;
+        if (p->cells[i].section == SECTION_FREE)
+            continue;
+        if (!is_path(object)) {
+            p->texts.length = start;
+            return 0;
+        }
+        if (last && vt_object_same(last, object))
+            continue;
+        vt_buf_str(&p->texts, last ? ", " : "");
+        add_escaped(p, &p->texts, base_name(object->name));
+        last = object;
+    }
+    return text_end(p, start);
+}
+
 /* One row for cells [low, high), of which the lowest and the highest are regions. */
 static void add_folded_row(struct painter *p, size_t low, size_t high, bool image)
 {
@@ -1126,9 +1151,13 @@ static void add_folded_row(struct painter *p, size_t low, size_t high, bool imag
                           : text_format(p, "%" PRIu64 " %s%sregions", regions,
                                         same_kind ? vt_kind_name(first->region.kind) : "",
                                         same_kind ? " " : "");
-    text_ref note = image && !is_wide(p)       ? text_format(p, "%" PRIu64 " regions", regions)
-                    : same_kind && !is_wide(p) ? 0
-                                               : summarise(p, low, high);
+    text_ref note = 0;
+    if (image && !is_wide(p))
+        note = text_format(p, "%" PRIu64 " regions", regions);
+    else if (!same_kind || image)
+        note = summarise(p, low, high);
+    else if (is_wide(p))
+        note = list_names(p, low, high);
     struct row *row = add_row(p, first->region.start, bytes);
     row->kind = image ? VT_KIND_TEXT : first->region.kind;
     if (same_perm)
@@ -1675,8 +1704,8 @@ static const char *color_of(const struct row *row)
     return row->hole || row->kind >= VT_KIND_COUNT ? COLOR_DIM : kind_colors[row->kind];
 }
 
-/* Columns of the fixed parts of a row: fill, blank, ..., blank, perm, two blanks, size, blank. */
-#define FIXED_COLUMNS (2 + 1 + 4 + 2 + 6 + 1)
+/* Columns behind a row's name: blank, perm, two blanks, size, blank. */
+#define FIXED_COLUMNS (1 + 4 + 2 + 6 + 1)
 
 /* The inside of a box, from its left side to its right. `text` may be empty: a row of air. */
 static void put_inside(struct painter *p, const struct box *box, const struct row *row, bool air)
@@ -1688,12 +1717,13 @@ static void put_inside(struct painter *p, const struct box *box, const struct ro
     unsigned inner = p->box_width - 2;
 
     put(p, COLOR_DIM, side);
-    put(p, color_of(row), fill_of(p, row));
+    put_times(p, color_of(row), fill_of(p, row), p->fill_width);
     vt_buf_char(p->out, ' ');
+    inner -= p->fill_width + 1;
     if (air) {
-        put_times(p, COLOR_NONE, " ", inner - 2);
+        put_times(p, COLOR_NONE, " ", inner);
     } else if (row->pointer) {
-        put_fitted(p, COLOR_STRONG, text_at(p, row->name), inner - 2, true, false);
+        put_fitted(p, COLOR_STRONG, text_at(p, row->name), inner, true, false);
     } else {
         put_fitted(p, color_of(row), text_at(p, row->name), inner - FIXED_COLUMNS, true, false);
         vt_buf_printf(p->out, " %-4s  %6s ", row->perm, size_text(row->size).text);
@@ -1886,6 +1916,9 @@ static void put_footer(struct painter *p)
     vt_buf_printf(&text, "%s executable  %s writable  %s read-only  %s shortened", g->fill[3],
                   g->fill[2], g->fill[1], g->fold);
     put_wrapped(p, COLOR_DIM, vt_buf_cstr(&text), 0);
+    if (p->facts.compat)
+        put_wrapped(p, COLOR_DIM,
+                    "The kernel lies above 4 GiB, where 32-bit pointers do not reach.", 0);
     if (p->input->kernel && !p->facts.compat) {
         vt_buf_clear(&text);
         vt_buf_printf(&text, "Kernel half: %s.", p->input->kernel->source);
@@ -1905,6 +1938,7 @@ int vt_picture_render(const struct vt_picture_input *input, struct vt_buf *out,
     p.width = (unsigned)vt_max(input->width ? input->width : 80, 60);
     p.addr_width = p.facts.compat ? 9 : 16;
     p.box_width = (unsigned)vt_min(42 + (p.width > 80 ? (p.width - 80) * 3 / 10 : 0), 66);
+    p.fill_width = p.box_width >= 54 ? 3 : 1;
     p.note_width = p.width - p.addr_width - p.box_width - 2;
 
     collect_cells(&p);
