@@ -59,7 +59,6 @@ struct vt_engine {
     struct entry *buckets[BUCKETS];
     size_t count;
     size_t patched;
-    bool all_syscalls;
     bool filter;         /* stops at calls come from the seccomp filter */
     struct ready *queue; /* statuses taken from the kernel and not told yet */
     size_t queue_head;
@@ -115,12 +114,9 @@ static void forget(struct vt_engine *engine, struct entry *e)
     free(e);
 }
 
-struct vt_engine *vt_engine_create(bool all_syscalls)
+struct vt_engine *vt_engine_create(void)
 {
-    struct vt_engine *engine = calloc(1, sizeof(*engine));
-    if (engine)
-        engine->all_syscalls = all_syscalls;
-    return engine;
+    return calloc(1, sizeof(struct vt_engine));
 }
 
 void vt_engine_destroy(struct vt_engine *engine)
@@ -227,7 +223,7 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
     int rc = vt_spawn_begin(&spawn, launch, err);
     if (rc)
         return rc;
-    engine->filter = launch->filter && !engine->all_syscalls;
+    engine->filter = launch->filter;
     /* A filter outlives its tracer and then makes calls fail: such a program dies with us. */
     unsigned long options = TRACE_OPTIONS | PTRACE_O_EXITKILL;
     if (engine->filter)

@@ -62,12 +62,13 @@ enum vt_resume {
 struct vt_launch {
     char *const *argv; /* null-terminated */
     bool no_aslr;
-    bool filter;         /* install the seccomp filter: cheap, but it cannot be detached from */
+    bool filter;         /* stop only at the calls of the table, by a seccomp filter, which the
+                            program cannot be detached from; else stop at every call */
     struct rlimit files; /* the program's RLIMIT_NOFILE; the tracer may have raised its own */
 };
 
-/* An engine. all_syscalls: every call stops, not only those of the table. */
-struct vt_engine *vt_engine_create(bool all_syscalls); /* null when out of memory */
+/* An engine without tracees. */
+struct vt_engine *vt_engine_create(void); /* null when out of memory */
 void vt_engine_destroy(struct vt_engine *engine);
 
 /*

@@ -106,6 +106,14 @@ int vt_signals_take(bool *from_user)
     return 0;
 }
 
+void vt_signals_stop(int signal)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL}, ours;
+    sigaction(signal, &standard, &ours);
+    raise(signal);
+    sigaction(signal, &ours, NULL);
+}
+
 void vt_signals_alarm(int64_t time_ns)
 {
     if (time_ns == state.alarm)

@@ -26,6 +26,9 @@ void vt_signals_end(void);
  */
 int vt_signals_take(bool *from_user);
 
+/* Stop this process by a job-control signal, as if it were not caught. Returns when continued. */
+void vt_signals_stop(int signal);
+
 /*
  * Interrupt waits at this time (CLOCK_MONOTONIC ns) and every 10 ms after it,
  * until set again; 0: never. So an interruption that comes just before the

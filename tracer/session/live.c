@@ -899,8 +899,11 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     fill_call(thread, stop, &call);
     struct vt_event event = {.cause = VT_CAUSE_CALL, .call = &call, .sp = stop->sp, .ip = stop->ip};
     if (!thread->call) { /* --all-syscalls, or a clone whose child was kept */
-        if (live->config->all_syscalls)
+        if (live->config->all_syscalls) {
             tell(live, thread, &event, from);
+            if (is_settled(thread->shared))
+                settle(live, thread, stop->sp, call.name);
+        }
         return;
     }
     struct shared *shared = thread->shared;
@@ -1095,7 +1098,7 @@ static void on_group_stop(struct live *live, const struct vt_stop *stop)
         getpgid(live->root) != getpgrp())
         return;
     vt_emit_flush(&live->emitter, live->now_ns);
-    kill(getpid(), SIGSTOP);
+    vt_signals_stop(stop->signal);
     live->tstp = false;
 }
 
@@ -1231,7 +1234,7 @@ static int start(struct live *live, struct vt_error *err)
         struct vt_launch launch = {
             .argv = config->command,
             .no_aslr = config->no_aslr,
-            .filter = !config->duration_ns,
+            .filter = !config->duration_ns && !config->all_syscalls,
             .files = live->files,
         };
         int rc = vt_engine_launch(live->engine, &launch, &live->root, err);
@@ -1313,7 +1316,7 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
         return vt_error_errno(err, ENOMEM, "cannot start a trace");
     live->config = config;
     live->result = result;
-    live->engine = vt_engine_create(config->all_syscalls);
+    live->engine = vt_engine_create();
     live->world.objects = vt_objects_create();
     live->world.images = vt_image_cache_create();
     live->memory = vt_memory_create();

@@ -402,6 +402,16 @@ static bool say_call(struct vt_sink *sink, const struct vt_event *event)
 
     if (!call)
         return false;
+    if (!call->arg_names) { /* no memory call: told for its stack pointer (--all-syscalls) */
+        vt_buf_str(out, "  sp ");
+        vt_buf_hex(out, event->sp, 0);
+        vt_buf_str(out, "  = ");
+        if (call->failed)
+            vt_buf_str(out, vt_errno_name(call->error) ? vt_errno_name(call->error) : "error");
+        else
+            vt_add_result(out, call->result);
+        return true;
+    }
     if (call->failed) {
         const char *name = vt_errno_name(call->error);
         const char *meaning = vt_errno_meaning(call->error);
