@@ -20,7 +20,7 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 125; }
 
-build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev'
+build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libdw-dev libunwind-dev libiberty-dev'
 test_packages='libcmocka-dev python3 python3-jsonschema binutils busybox-static'
 
 # Is a Debian package there, itself or by another name that provides it?
@@ -39,8 +39,10 @@ install() {
             command -v $tool >/dev/null || fail "this is no Debian system and $tool is missing:" \
                 "install by hand what Debian calls: $*"
         done
-        pkg-config --exists libelf || fail "this is no Debian system and libelf is missing:" \
-            "install by hand what Debian calls: $*"
+        for library in libelf libdw libunwind-generic; do
+            pkg-config --exists $library || fail "this is no Debian system and $library is" \
+                "missing: install by hand what Debian calls: $*"
+        done
         say "no Debian system: building with what is here (Debian's names for the needs: $*)"
         return
     fi

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 
 #include "model/memop.h"
+#include "model/registers.h"
 #include <vastrace/event.h>
 
 /* When a call that can change the map is worth a stop, by one of its arguments. */
@@ -57,6 +58,9 @@ bool vt_arch_wanted(const struct vt_syscall *call, const uint64_t args[6]);
 
 /* Where the register of the first argument lies in struct user (PTRACE_POKEUSER). */
 size_t vt_arch_first_arg_offset(enum vt_abi abi);
+
+/* From the kernel's register set (NT_PRSTATUS), whose length tells the machine; false if unknown. */
+bool vt_arch_registers(const void *set, size_t length, struct vt_registers *registers);
 
 /*
  * The seccomp filter: RET_TRACE for the table's calls and for architectures it

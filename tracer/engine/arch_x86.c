@@ -198,6 +198,33 @@ const char *vt_arch_syscall_name(enum vt_abi abi, uint64_t number)
     return plain < abis[abi].count ? abis[abi].names[plain] : NULL;
 }
 
+/* DWARF number to place in the kernel's set, in words of that set. */
+static const uint8_t set_64[] = {
+#define AT(member) (offsetof(struct user_regs_struct, member) / 8)
+    AT(rax), AT(rdx), AT(rcx), AT(rbx), AT(rsi), AT(rdi), AT(rbp), AT(rsp), AT(r8),
+    AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15), AT(rip),
+#undef AT
+};
+/* struct user_regs_struct32 is not in the headers: ebx ecx edx esi edi ebp eax ... eip at 12 */
+static const uint8_t set_32[] = {6, 1, 2, 0, 15, 5, 3, 4, 12};
+
+bool vt_arch_registers(const void *set, size_t length, struct vt_registers *registers)
+{
+    *registers = (struct vt_registers){0};
+    if (length == sizeof(struct user_regs_struct)) {
+        registers->machine = VT_MACHINE_X86_64;
+        for (size_t i = 0; i < VT_COUNTOF(set_64); i++)
+            registers->values[i] = ((const uint64_t *)set)[set_64[i]];
+    } else if (length == 17 * sizeof(uint32_t)) {
+        registers->machine = VT_MACHINE_I386;
+        for (size_t i = 0; i < VT_COUNTOF(set_32); i++)
+            registers->values[i] = ((const uint32_t *)set)[set_32[i]];
+    } else {
+        return false;
+    }
+    return true;
+}
+
 size_t vt_arch_first_arg_offset(enum vt_abi abi)
 {
     return abis[abi].first_arg;

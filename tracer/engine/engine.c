@@ -9,6 +9,7 @@
  */
 #include "engine/engine.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <sched.h>
@@ -155,6 +156,23 @@ int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_
 int vt_engine_siginfo(const struct vt_tracee *tracee, siginfo_t *info)
 {
     return request(PTRACE_GETSIGINFO, tracee->tid, 0, (unsigned long)info) ? -errno : 0;
+}
+
+size_t vt_engine_read_some(const struct vt_tracee *tracee, vt_addr addr, void *to, size_t length)
+{
+    struct iovec local = {to, length};
+    struct iovec remote = {(void *)(uintptr_t)addr, length};
+    ssize_t n = process_vm_readv(tracee->tid, &local, 1, &remote, 1, 0);
+    return n > 0 ? (size_t)n : 0;
+}
+
+int vt_engine_registers(const struct vt_tracee *tracee, struct vt_registers *registers)
+{
+    uint64_t words[32]; /* more than any architecture's set here */
+    struct iovec set = {words, sizeof(words)};
+    if (request(PTRACE_GETREGSET, tracee->tid, NT_PRSTATUS, (unsigned long)&set))
+        return -errno;
+    return vt_arch_registers(words, set.iov_len, registers) ? 0 : -ENOTSUP;
 }
 
 int vt_engine_same_space(pid_t a, pid_t b)

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "engine/arch.h"
+#include "model/registers.h"
 #include <vastrace/error.h>
 
 struct vt_engine;
@@ -109,6 +110,12 @@ int vt_engine_read(const struct vt_tracee *tracee, vt_addr addr, void *to, size_
 
 /* What is to be delivered at a SIGNAL stop. 0 or -errno. */
 int vt_engine_siginfo(const struct vt_tracee *tracee, siginfo_t *info);
+
+/* As vt_engine_read, but as much as there is: how many bytes, from the first on, were read. */
+size_t vt_engine_read_some(const struct vt_tracee *tracee, vt_addr addr, void *to, size_t length);
+
+/* The registers of a thread at a stop. 0, or -errno (-ESRCH: it is dying). */
+int vt_engine_registers(const struct vt_tracee *tracee, struct vt_registers *registers);
 
 /*
  * At the ENTRY of clone or clone3: take CLONE_UNTRACED out of its flags, so

@@ -1,0 +1,582 @@
+/*
+ * unwind.c - hides libunwind, how the tracee's memory is read for it, and the
+ * stacks that are kept.
+ *
+ * libunwind is given nothing but callbacks, so that it never opens a file,
+ * reads a map or touches the tracee. Where an unwind entry is, is found here;
+ * libunwind is shown a table of that one entry, at an address (TABLE) that
+ * cannot be the tracee's.
+ *
+ * A kept stack is the list of all that was asked of the tracee while it was unwound (registers,
+ * and words of the stack) with the answers. Unwinding is a function of these and of
+ * the code's tables: the same answers give the same stack.
+ *
+ * Invariants: every table that libunwind was told of since its cache was
+ * flushed is in `places`, since it reads expressions from them later on; the
+ * where the first window begins depends on the stack pointer only, so that a kept
+ * word is found by its offset in it.
+ */
+#include "image/unwind.h"
+
+#include <libunwind.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+/* As perf and others call it: exported for remote unwinders, and missing in the headers. */
+extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip,
+                                              unw_dyn_info_t *di, unw_proc_info_t *pi,
+                                              int need_unwind_info, void *arg);
+#define search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
+
+enum {
+    IP = 16, /* DWARF numbers */
+    SP = 7,
+    PAGE = 4096,         /* the smallest there is */
+    RED_ZONE = 128,      /* a leaf function may keep things this far below its stack pointer */
+    WINDOW_MAX = 65536,  /* of the first window */
+    WINDOW_STEP = 4096,  /* by which it is made longer */
+    WINDOW_LEAST = 1024, /* read at first, if nothing is known */
+    ASIDE = 2,           /* windows elsewhere: other stacks, frames with large arrays */
+    ASIDE_BYTES = 4096,  /* of each */
+    SETS = 64,           /* kept stacks: sets, by ip and sp, and how many in each */
+    WAYS = 4,
+    ASKED_MAX = 4096,    /* of what is remembered of one unwinding */
+    DECREASES_MAX = 8,   /* a stack goes upwards, but for the changes to another one */
+    CACHE_LOG = 12,      /* libunwind's own: 2^12 places in code */
+    SIGNAL_CACHE = 1024, /* whether an address is in what a signal handler returns to */
+};
+
+/* Where libunwind reads the table of one entry; not canonical, so never a tracee's. */
+#define TABLE UINT64_C(0x7ead7ab1e0000000)
+
+/* Something asked of the thread. */
+struct asked {
+    uint32_t where; /* offset in the first window; or REGISTER + number */
+    uint64_t answer;
+};
+#define REGISTER UINT32_C(0x80000000)
+
+struct kept {
+    vt_addr ip;
+    vt_addr sp;
+    size_t asked_count;
+    struct asked *asked; /* owned; null: the place is free */
+    size_t extent;       /* of the first window, to see all that was asked */
+    size_t count;
+    struct vt_unwound_frame *frames; /* in the same block as `asked` */
+    enum vt_stack_end end;
+    void *note;
+};
+
+struct window {
+    vt_addr start;
+    size_t length;
+    unsigned char *bytes;
+    bool at_end; /* what follows cannot be read */
+};
+
+struct vt_unwinder {
+    unw_accessors_t accessors;
+    unw_addr_space_t space;
+    unsigned depth;
+    struct kept *kept; /* SETS x WAYS */
+    unsigned next_way;
+    struct vt_unwind_counts counts;
+    struct vt_code_place *places;
+    size_t place_count;
+    size_t place_capacity;
+    vt_addr *signal_ips; /* SIGNAL_CACHE addresses, see is_signal_code() */
+    size_t extent;       /* how much of the stack the last unwindings needed */
+
+    /* of the unwinding at hand */
+    const struct vt_unwind_source *source;
+    const struct vt_registers *registers;
+    struct window top;
+    struct window aside[ASIDE];
+    unsigned next_aside;
+    size_t needed;  /* of the first window */
+    uint64_t table; /* the one entry */
+    vt_addr frame_ip;
+    enum vt_stack_end why;
+    bool trampoline; /* the frame at hand is a signal's, and no table said so */
+    struct asked *asked;
+    size_t asked_count;
+    bool unkept; /* something was asked that is not remembered */
+    struct vt_unwound_frame *frames;
+    vt_addr *sps;
+};
+
+/* ---- the thread's memory ---------------------------------------------------------- */
+
+static void remember(struct vt_unwinder *u, uint32_t where, uint64_t answer)
+{
+    if (u->asked_count == ASKED_MAX)
+        u->unkept = true;
+    else
+        u->asked[u->asked_count++] = (struct asked){where, answer};
+}
+
+/* Make the first window reach up to `extent` bytes, as far as there is memory. */
+static void reach(struct vt_unwinder *u, size_t extent)
+{
+    struct window *w = &u->top;
+
+    if (extent > WINDOW_MAX)
+        extent = WINDOW_MAX;
+    if (w->length >= extent || w->at_end)
+        return;
+    size_t n = u->source->read(u->source->context, w->start + w->length, w->bytes + w->length,
+                               extent - w->length);
+    w->at_end = n < extent - w->length;
+    w->length += n;
+}
+
+static bool in_window(const struct window *w, vt_addr addr)
+{
+    return w->length >= 8 && addr >= w->start && addr - w->start <= w->length - 8;
+}
+
+static uint64_t word_of(const struct window *w, vt_addr addr)
+{
+    uint64_t word;
+
+    memcpy(&word, w->bytes + (addr - w->start), sizeof(word));
+    return word;
+}
+
+/* A word of the stack, which is mostly what is asked for. */
+static bool read_top(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
+{
+    struct window *top = &u->top;
+
+    if (addr < top->start || addr - top->start > WINDOW_MAX - 8)
+        return false;
+    size_t end = (size_t)(addr - top->start) + 8;
+    if (end > top->length)
+        reach(u, end + WINDOW_STEP);
+    if (!in_window(top, addr))
+        return false;
+    *word = word_of(top, addr);
+    u->needed = vt_max(u->needed, end);
+    remember(u, (uint32_t)(addr - top->start), *word);
+    return true;
+}
+
+/* A word of the unwind tables. They do not change, so that this need not be remembered. */
+static bool read_tables(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
+{
+    for (size_t i = u->place_count; i-- > 0;)
+        if (vt_unwind_tables_word(u->places[i].tables, addr - u->places[i].bias, word))
+            return true;
+    return false;
+}
+
+/* A word of whatever else the tables lead to. */
+static bool read_aside(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
+{
+    u->unkept = true;
+    for (size_t i = 0; i < ASIDE; i++) {
+        if (in_window(&u->aside[i], addr)) {
+            *word = word_of(&u->aside[i], addr);
+            return true;
+        }
+    }
+    struct window *w = &u->aside[u->next_aside++ % ASIDE];
+    w->start = addr;
+    w->length = u->source->read(u->source->context, addr, w->bytes, ASIDE_BYTES);
+    if (!in_window(w, addr))
+        return false;
+    *word = word_of(w, addr);
+    return true;
+}
+
+/* Remember where tables lie, and make them the first to be looked at. */
+static bool note_place(struct vt_unwinder *u, const struct vt_code_place *place)
+{
+    size_t i = 0;
+
+    while (i < u->place_count &&
+           (u->places[i].tables != place->tables || u->places[i].bias != place->bias))
+        i++;
+    if (i == u->place_count) {
+        if (vt_reserve((void **)&u->places, &u->place_capacity, i + 1, sizeof(*u->places)))
+            return false;
+        u->place_count++;
+    }
+    u->places[i] = u->places[u->place_count - 1];
+    u->places[u->place_count - 1] = *place;
+    return true;
+}
+
+/* ---- what libunwind calls ----------------------------------------------------------- */
+
+static int access_mem(unw_addr_space_t space, unw_word_t addr, unw_word_t *word, int write,
+                      void *arg)
+{
+    struct vt_unwinder *u = arg;
+
+    (void)space;
+    if (write)
+        return -UNW_EINVAL;
+    if (addr == TABLE) {
+        *word = u->table;
+        return 0;
+    }
+    if (read_top(u, addr, word) || read_tables(u, addr, word) || read_aside(u, addr, word))
+        return 0;
+    u->why = VT_STACK_UNREADABLE;
+    return -UNW_EINVAL;
+}
+
+static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int write,
+                      void *arg)
+{
+    struct vt_unwinder *u = arg;
+
+    (void)space;
+    if (write || number < 0 || number >= VT_REGISTERS_MAX)
+        return -UNW_EBADREG;
+    *value = u->registers->values[number];
+    remember(u, REGISTER + (uint32_t)number, *value);
+    return 0;
+}
+
+static int access_fpreg(unw_addr_space_t space, unw_regnum_t number, unw_fpreg_t *value, int write,
+                        void *arg)
+{
+    (void)space, (void)number, (void)value, (void)write, (void)arg;
+    return -UNW_EBADREG;
+}
+
+static int get_dyn_info_list_addr(unw_addr_space_t space, unw_word_t *addr, void *arg)
+{
+    (void)space, (void)addr, (void)arg;
+    return -UNW_ENOINFO;
+}
+
+static int resume(unw_addr_space_t space, unw_cursor_t *cursor, void *arg)
+{
+    (void)space, (void)cursor, (void)arg;
+    return -UNW_EINVAL;
+}
+
+static int get_proc_name(unw_addr_space_t space, unw_word_t ip, char *name, size_t size,
+                         unw_word_t *offset, void *arg)
+{
+    (void)space, (void)ip, (void)name, (void)size, (void)offset, (void)arg;
+    return -UNW_ENOINFO;
+}
+
+static void put_unwind_info(unw_addr_space_t space, unw_proc_info_t *info, void *arg)
+{
+    (void)space, (void)info, (void)arg; /* its memory is libunwind's own */
+}
+
+/*
+ * Is the frame's code what a signal handler returns to (mov $15, %rax;
+ * syscall)? C libraries other than glibc have no tables for it; libunwind
+ * knows how to leave it, if it is told that there are none.
+ */
+static bool is_trampoline(struct vt_unwinder *u)
+{
+    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+    unsigned char bytes[sizeof(code)];
+
+    u->unkept = true;
+    return u->source->read(u->source->context, u->frame_ip, bytes, sizeof(bytes)) ==
+               sizeof(bytes) &&
+           memcmp(bytes, code, sizeof(code)) == 0;
+}
+
+static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need,
+                          void *arg)
+{
+    static const enum vt_stack_end ends[] = {
+        [VT_CODE_IMAGE] = VT_STACK_NO_TABLES,  [VT_CODE_BARE] = VT_STACK_NO_TABLES,
+        [VT_CODE_MISSING] = VT_STACK_NO_IMAGE, [VT_CODE_UNKNOWN] = VT_STACK_UNKNOWN_CODE,
+        [VT_CODE_NOWHERE] = VT_STACK_CORRUPT,
+    };
+    struct vt_unwinder *u = arg;
+    struct vt_code_place place;
+    const struct vt_unwind_entry *entry = NULL;
+
+    enum vt_code code = u->source->find(u->source->context, ip, &place);
+    if (code == VT_CODE_IMAGE)
+        entry = vt_unwind_tables_find(place.tables, ip - place.bias);
+    if (!entry) {
+        if (code != VT_CODE_NOWHERE && is_trampoline(u)) {
+            u->trampoline = true;
+            return -UNW_ENOINFO;
+        }
+        u->why = ends[code];
+        return -UNW_ESTOPUNWIND;
+    }
+    int64_t distance = (int64_t)(entry->at - entry->start);
+    if (distance != (int32_t)distance || !note_place(u, &place)) {
+        u->why = VT_STACK_NO_TABLES;
+        return -UNW_ESTOPUNWIND;
+    }
+    /* Two 32-bit words: the start of the code, and where its entry is; both from segbase. */
+    u->table = (uint64_t)(uint32_t)distance << 32;
+    unw_dyn_info_t table = {
+        .start_ip = entry->start + place.bias,
+        .end_ip = entry->end + place.bias,
+        .format = UNW_INFO_FORMAT_REMOTE_TABLE,
+        .u.rti = {.segbase = entry->start + place.bias, .table_len = 1, .table_data = TABLE},
+    };
+    int rc = search_unwind_table(space, ip, &table, info, need, u);
+    if (rc < 0) { /* an entry that contradicts itself, or its personality routine's address */
+        u->why = VT_STACK_NO_TABLES;
+        return -UNW_ESTOPUNWIND;
+    }
+    return rc;
+}
+
+/* ---- making and keeping stacks ---------------------------------------------------------- */
+
+/* Has this frame been seen before? Stack pointers go upwards, so that this is asked rarely. */
+static bool repeats(const struct vt_unwinder *u, size_t count, vt_addr ip, vt_addr sp)
+{
+    for (size_t i = 0; i < count; i++)
+        if (u->frames[i].ip == ip && u->sps[i] == sp)
+            return true;
+    return false;
+}
+
+/* Is the code at ip executable at all? A return address that is not shows a stack gone wrong. */
+static bool is_code(struct vt_unwinder *u, vt_addr ip)
+{
+    struct vt_code_place place;
+
+    return u->source->find(u->source->context, ip, &place) != VT_CODE_NOWHERE;
+}
+
+/*
+ * Does a signal handler return to this code? Asked for each frame of each new
+ * stack: the answers are kept, in the lowest bits of the addresses that they
+ * are for, shifted.
+ */
+static bool is_signal_code(struct vt_unwinder *u, vt_addr ip)
+{
+    vt_addr *known = &u->signal_ips[(ip ^ ip >> 10) % SIGNAL_CACHE];
+    struct vt_code_place place;
+    const struct vt_unwind_entry *entry = NULL;
+
+    if (*known >> 1 == ip)
+        return *known & 1;
+    if (u->source->find(u->source->context, ip, &place) == VT_CODE_IMAGE)
+        entry = vt_unwind_tables_find(place.tables, ip - place.bias);
+    bool answer = entry && entry->signal_frame;
+    *known = ip << 1 | answer;
+    return answer;
+}
+
+static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
+{
+    unw_cursor_t cursor;
+    unw_word_t ip = u->registers->values[IP], sp = u->registers->values[SP], next_sp;
+    unsigned decreases = 0;
+    bool interrupted = true;
+
+    *count = 0;
+    if (unw_init_remote(&cursor, u->space, u) < 0)
+        return VT_STACK_NO_MEMORY;
+    for (;;) {
+        u->frames[*count] = (struct vt_unwound_frame){ip, interrupted};
+        u->sps[*count] = sp;
+        ++*count;
+        u->why = VT_STACK_COMPLETE;
+        u->trampoline = false;
+        u->frame_ip = ip;
+        int rc = unw_step(&cursor);
+        if (rc < 0 && u->why == VT_STACK_CORRUPT && *count > 1)
+            --*count; /* that frame was none */
+        if (rc < 0)
+            return u->why != VT_STACK_COMPLETE ? u->why : VT_STACK_CORRUPT;
+        if (rc == 0 || unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || ip == 0)
+            return u->why;
+        if (unw_get_reg(&cursor, UNW_REG_SP, &next_sp) < 0)
+            return VT_STACK_CORRUPT;
+        if (next_sp <= sp && (++decreases > DECREASES_MAX || repeats(u, *count, ip, next_sp)))
+            return VT_STACK_CORRUPT;
+        sp = next_sp;
+        if (*count == u->depth)
+            return is_code(u, ip - 1) ? VT_STACK_DEPTH : VT_STACK_CORRUPT;
+        interrupted = u->trampoline || is_signal_code(u, u->frame_ip);
+    }
+}
+
+static size_t set_of(vt_addr ip, vt_addr sp)
+{
+    uint64_t hash = (ip ^ sp << 13) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (size_t)(hash >> 32) % SETS * WAYS;
+}
+
+/* Is all as it was when this stack was unwound? */
+static bool still_holds(struct vt_unwinder *u, const struct kept *k)
+{
+    reach(u, k->extent);
+    if (u->top.length < k->extent)
+        return false;
+    for (size_t i = 0; i < k->asked_count; i++) {
+        const struct asked *a = &k->asked[i];
+        uint64_t answer;
+        if (a->where & REGISTER)
+            answer = u->registers->values[a->where & ~REGISTER];
+        else
+            memcpy(&answer, u->top.bytes + a->where, sizeof(answer));
+        if (answer != a->answer)
+            return false;
+    }
+    return true;
+}
+
+static struct kept *keep(struct vt_unwinder *u, size_t count, enum vt_stack_end end)
+{
+    struct kept *set = &u->kept[set_of(u->registers->values[IP], u->registers->values[SP])];
+    struct kept *k = &set[u->next_way++ % WAYS];
+    size_t asked = u->asked_count * sizeof(*u->asked), frames = count * sizeof(*u->frames);
+
+    free(k->asked);
+    *k = (struct kept){
+        .ip = u->registers->values[IP],
+        .sp = u->registers->values[SP],
+        .asked_count = u->asked_count,
+        .asked = malloc(asked + frames),
+        .extent = u->needed,
+        .count = count,
+        .end = end,
+    };
+    if (!k->asked)
+        return NULL;
+    memcpy(k->asked, u->asked, asked);
+    k->frames = (struct vt_unwound_frame *)(k->asked + u->asked_count);
+    memcpy(k->frames, u->frames, frames);
+    return k;
+}
+
+static void open_windows(struct vt_unwinder *u)
+{
+    vt_addr sp = u->registers->values[SP];
+
+    /* Never from the page below: it may be a guard, or where the stack would have to grow. */
+    u->top.start = vt_max(vt_round_down(sp, 8) - RED_ZONE, vt_round_down(sp, PAGE));
+    u->top.length = 0;
+    u->top.at_end = false;
+    for (size_t i = 0; i < ASIDE; i++)
+        u->aside[i].length = 0;
+    u->needed = 0;
+    reach(u, vt_max(u->extent, WINDOW_LEAST));
+}
+
+void vt_unwind(struct vt_unwinder *u, const struct vt_unwind_source *source,
+               const struct vt_registers *registers, struct vt_unwound *unwound)
+{
+    *unwound = (struct vt_unwound){.count = 1, .frames = u->frames};
+    u->source = source;
+    u->registers = registers;
+    if (registers->machine != VT_MACHINE_X86_64) {
+        u->frames[0] = (struct vt_unwound_frame){registers->values[8], true};
+        unwound->end = VT_STACK_UNSUPPORTED;
+        return;
+    }
+    open_windows(u);
+    struct kept *set = &u->kept[set_of(registers->values[IP], registers->values[SP])];
+    for (struct kept *k = set; k < set + WAYS; k++) {
+        if (!k->asked || k->ip != registers->values[IP] || k->sp != registers->values[SP] ||
+            !still_holds(u, k))
+            continue;
+        u->counts.kept++;
+        *unwound = (struct vt_unwound){k->count, k->frames, k->end, &k->note};
+        return;
+    }
+    u->counts.made++;
+    u->asked_count = 0;
+    u->unkept = false;
+    unwound->end = walk(u, &unwound->count);
+    /* Shrinks slowly, so that a deep stack now and then is not read in pieces. */
+    u->extent = vt_max(vt_round_up(u->needed + 256, 256), u->extent - u->extent / 16);
+    if (u->unkept || unwound->end == VT_STACK_UNREADABLE || unwound->end == VT_STACK_NO_MEMORY)
+        return;
+    struct kept *k = keep(u, unwound->count, unwound->end);
+    if (k)
+        *unwound = (struct vt_unwound){k->count, k->frames, k->end, &k->note};
+}
+
+void vt_unwinder_code_changed(struct vt_unwinder *u, bool removed)
+{
+    for (size_t i = 0; i < SETS * WAYS; i++) {
+        free(u->kept[i].asked);
+        u->kept[i].asked = NULL;
+    }
+    memset(u->signal_ips, 0, SIGNAL_CACHE * sizeof(*u->signal_ips));
+    if (removed) {
+        unw_flush_cache(u->space, 0, 0);
+        u->place_count = 0;
+    }
+}
+
+struct vt_unwind_counts vt_unwinder_counts(const struct vt_unwinder *u)
+{
+    return u->counts;
+}
+
+struct vt_unwinder *vt_unwinder_create(unsigned depth)
+{
+    struct vt_unwinder *u = calloc(1, sizeof(*u));
+
+    if (!u)
+        return NULL;
+    u->depth = depth < 1 ? 1 : depth > VT_STACK_MAX ? VT_STACK_MAX : depth;
+    u->accessors = (unw_accessors_t){
+        .find_proc_info = find_proc_info,
+        .put_unwind_info = put_unwind_info,
+        .get_dyn_info_list_addr = get_dyn_info_list_addr,
+        .access_mem = access_mem,
+        .access_reg = access_reg,
+        .access_fpreg = access_fpreg,
+        .resume = resume,
+        .get_proc_name = get_proc_name,
+    };
+    u->kept = calloc(SETS * WAYS, sizeof(*u->kept));
+    u->signal_ips = calloc(SIGNAL_CACHE, sizeof(*u->signal_ips));
+    u->asked = malloc(ASKED_MAX * sizeof(*u->asked));
+    u->frames = malloc(u->depth * sizeof(*u->frames));
+    u->sps = malloc(u->depth * sizeof(*u->sps));
+    u->top.bytes = malloc(WINDOW_MAX);
+    bool complete = u->kept && u->signal_ips && u->asked && u->frames && u->sps && u->top.bytes;
+    for (size_t i = 0; i < ASIDE; i++)
+        complete &= (u->aside[i].bytes = malloc(ASIDE_BYTES)) != NULL;
+    if (complete)
+        u->space = unw_create_addr_space(&u->accessors, 0);
+    if (!u->space) {
+        vt_unwinder_destroy(u);
+        return NULL;
+    }
+    unw_set_caching_policy(u->space, UNW_CACHE_GLOBAL);
+    unw_set_cache_size(u->space, (size_t)1 << CACHE_LOG, 0);
+    return u;
+}
+
+void vt_unwinder_destroy(struct vt_unwinder *u)
+{
+    if (!u)
+        return;
+    if (u->space)
+        unw_destroy_addr_space(u->space);
+    for (size_t i = 0; u->kept && i < SETS * WAYS; i++)
+        free(u->kept[i].asked);
+    free(u->kept);
+    free(u->signal_ips);
+    free(u->places);
+    free(u->asked);
+    free(u->frames);
+    free(u->sps);
+    free(u->top.bytes);
+    for (size_t i = 0; i < ASIDE; i++)
+        free(u->aside[i].bytes);
+    free(u);
+}

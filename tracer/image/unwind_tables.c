@@ -1,0 +1,672 @@
+/*
+ * unwind_tables.c - hides the formats of call frame information, and where in
+ * a file it is.
+ *
+ * .eh_frame is kept byte for byte, since its pointers count from where they
+ * lie. .debug_frame has absolute addresses, which a loaded program's are not;
+ * it is rewritten as .eh_frame at addresses behind the image, with pointers
+ * that count from where they lie, so that whoever reads the tables needs to know one
+ * format only. The index is made from the entries themselves: a file's own
+ * .eh_frame_hdr would have to be checked against them anyway, and is used only
+ * to find .eh_frame in a file without section headers.
+ *
+ * Invariant: index entries ascend by start, are not empty and do not overlap.
+ */
+#include "image/unwind_tables.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "image/decode.h"
+
+/* Limits against files made to keep the tracer busy; real files stay far below. */
+#define TABLE_BYTES_MAX (UINT64_C(256) << 20)
+#define SECTIONS_MAX    65536
+
+/* Pointer encodings of .eh_frame (DW_EH_PE_*), of which the low half is the format. */
+enum {
+    PE_ABSPTR = 0x00,
+    PE_UDATA2 = 0x02,
+    PE_UDATA4 = 0x03,
+    PE_UDATA8 = 0x04,
+    PE_SDATA2 = 0x0a,
+    PE_SDATA4 = 0x0b,
+    PE_SDATA8 = 0x0c,
+    PE_FORMAT = 0x0f,
+    PE_PCREL = 0x10,
+    PE_RELATION = 0x70,
+    PE_INDIRECT = 0x80,
+    PE_OMIT = 0xff,
+};
+
+/* Bytes and the file address at which they stand. */
+struct stretch {
+    unsigned char *bytes;
+    size_t length;
+    vt_addr start;
+};
+
+struct vt_unwind_tables {
+    struct stretch stretches[2]; /* .eh_frame; .debug_frame rewritten */
+    size_t stretch_count;
+    struct vt_unwind_entry *index;
+    size_t count;
+    size_t capacity;
+};
+
+/* A place in bytes; once it has run over the end, everything reads 0. */
+struct cursor {
+    const unsigned char *at;
+    const unsigned char *end;
+    bool bad;
+};
+
+static uint64_t take(struct cursor *c, size_t bytes)
+{
+    uint64_t value = 0;
+
+    if (c->bad || (size_t)(c->end - c->at) < bytes) {
+        c->bad = true;
+        return 0;
+    }
+    for (size_t i = 0; i < bytes; i++)
+        value |= (uint64_t)c->at[i] << (8 * i);
+    c->at += bytes;
+    return value;
+}
+
+static int64_t take_signed(struct cursor *c, size_t bytes)
+{
+    unsigned shift = (unsigned)(64 - 8 * bytes);
+
+    return (int64_t)(take(c, bytes) << shift) >> shift;
+}
+
+static uint64_t take_leb(struct cursor *c)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0;; shift += 7) {
+        uint64_t byte = take(c, 1);
+        if (shift < 64)
+            value |= (byte & 0x7f) << shift;
+        if (!(byte & 0x80))
+            return value;
+    }
+}
+
+/* Over a number of either sign, and where it was. */
+static void skip_leb(struct cursor *c)
+{
+    (void)take_leb(c);
+}
+
+static void skip(struct cursor *c, uint64_t bytes)
+{
+    if (bytes > (uint64_t)(c->end - c->at))
+        c->bad = true;
+    else
+        c->at += bytes;
+}
+
+static const char *take_string(struct cursor *c)
+{
+    const unsigned char *begin = c->at;
+    const unsigned char *nul = c->bad ? NULL : memchr(begin, 0, (size_t)(c->end - begin));
+
+    if (!nul) {
+        c->bad = true;
+        return "";
+    }
+    c->at = nul + 1;
+    return (const char *)begin;
+}
+
+/* ---- entries of either section ----------------------------------------------- */
+
+/* The head of an entry: its contents, and the id or pointer word in front of them. */
+struct entry {
+    struct cursor body;
+    size_t offset;    /* of the entry */
+    size_t id_offset; /* of the id word */
+    uint64_t id;
+    bool wide; /* 64-bit DWARF: the id word has 8 bytes */
+};
+
+/* The entry at *offset, which then is the next one's. False at the end or where it is malformed. */
+static bool next_entry(const unsigned char *bytes, size_t length, size_t *offset, struct entry *e)
+{
+    struct cursor c = {bytes + *offset, bytes + length, false};
+
+    *e = (struct entry){.offset = *offset};
+    uint64_t size = take(&c, 4);
+    if (c.bad || size == 0)
+        return false;
+    if (size == 0xffffffff) {
+        e->wide = true;
+        size = take(&c, 8);
+    }
+    if (c.bad || size > (uint64_t)(c.end - c.at))
+        return false;
+    c.end = c.at + size;
+    *offset = (size_t)(c.end - bytes);
+    e->id_offset = (size_t)(c.at - bytes);
+    e->id = take(&c, e->wide ? 8 : 4);
+    e->body = c;
+    return !c.bad;
+}
+
+/* What is needed of a common information entry. */
+struct common {
+    bool valid;
+    bool augmented; /* "z": entries have augmentation data */
+    bool signal_frame;
+    unsigned char encoding; /* of the entries' addresses */
+    unsigned address_size;  /* of PE_ABSPTR */
+    uint64_t code_alignment;
+    struct cursor data_alignment; /* as it is written */
+    uint64_t return_register;
+    struct cursor instructions;
+};
+
+static void parse_common(struct cursor c, bool eh, unsigned word, struct common *common)
+{
+    *common = (struct common){.address_size = word};
+    unsigned version = (unsigned)take(&c, 1);
+    if (version != 1 && version != 3 && (version != 4 || eh))
+        return;
+    const char *augmentation = take_string(&c);
+    if (version == 4) {
+        common->address_size = (unsigned)take(&c, 1);
+        if (take(&c, 1) != 0) /* segment selectors */
+            return;
+    }
+    if (common->address_size != 4 && common->address_size != 8)
+        return;
+    common->code_alignment = take_leb(&c);
+    common->data_alignment.at = c.at;
+    skip_leb(&c);
+    common->data_alignment.end = c.at;
+    common->return_register = version == 1 ? take(&c, 1) : take_leb(&c);
+    struct cursor after = c;
+    if (*augmentation == 'z') {
+        uint64_t length = take_leb(&c);
+        after = c;
+        skip(&after, length);
+        common->augmented = true;
+        for (augmentation++; *augmentation; augmentation++) {
+            unsigned encoding;
+            switch (*augmentation) {
+            case 'R':
+                common->encoding = (unsigned char)take(&c, 1);
+                break;
+            case 'P':
+                encoding = (unsigned)take(&c, 1);
+                if (encoding != PE_OMIT)
+                    skip(&c, (encoding & 7) == PE_UDATA2   ? 2
+                             : (encoding & 7) == PE_UDATA4 ? 4
+                             : (encoding & 7) == PE_UDATA8 ? 8
+                                                           : word);
+                break;
+            case 'L':
+                skip(&c, 1);
+                break;
+            case 'S':
+                common->signal_frame = true;
+                break;
+            case 'B':
+                break;
+            default: /* what it stands for is not known, and nothing behind it */
+                augmentation += strlen(augmentation) - 1;
+                break;
+            }
+        }
+    } else if (*augmentation) {
+        return; /* "eh" and the like: nothing of today */
+    }
+    common->instructions = after;
+    common->valid = !c.bad && !after.bad;
+}
+
+static size_t encoded_size(unsigned char encoding, unsigned word)
+{
+    switch (encoding & PE_FORMAT) {
+    case PE_ABSPTR:
+        return word;
+    case PE_UDATA2:
+    case PE_SDATA2:
+        return 2;
+    case PE_UDATA4:
+    case PE_SDATA4:
+        return 4;
+    case PE_UDATA8:
+    case PE_SDATA8:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+/* An address as it is encoded at file address `here`; false if that is not supported. */
+static bool take_address(struct cursor *c, const struct common *common, vt_addr here,
+                         vt_addr *address)
+{
+    size_t size = encoded_size(common->encoding, common->address_size);
+
+    if (!size || common->encoding & PE_INDIRECT)
+        return false;
+    *address = common->encoding & 8 ? (uint64_t)take_signed(c, size) : take(c, size);
+    switch (common->encoding & PE_RELATION) {
+    case 0:
+        break;
+    case PE_PCREL:
+        *address += here;
+        break;
+    default:
+        return false;
+    }
+    if (common->address_size == 4)
+        *address &= UINT32_MAX;
+    return !c->bad;
+}
+
+static int add(struct vt_unwind_tables *tables, const struct vt_unwind_entry *entry)
+{
+    int r;
+
+    if (entry->start >= entry->end)
+        return 0;
+    r = vt_reserve((void **)&tables->index, &tables->capacity, tables->count + 1,
+                   sizeof(*tables->index));
+    if (r == 0)
+        tables->index[tables->count++] = *entry;
+    return r;
+}
+
+/* Put the entries of a stretch of .eh_frame into the index. */
+static int index_eh_frame(struct vt_unwind_tables *tables, const struct stretch *stretch,
+                          unsigned word)
+{
+    struct common common = {0};
+    size_t common_offset = SIZE_MAX;
+    struct entry e;
+
+    for (size_t offset = 0; next_entry(stretch->bytes, stretch->length, &offset, &e);) {
+        if (e.id == 0 || e.id > e.id_offset)
+            continue; /* a common entry, or one that points to nowhere */
+        size_t its_common = e.id_offset - (size_t)e.id;
+        if (its_common != common_offset) {
+            struct entry c;
+            size_t at = its_common;
+            common.valid = false;
+            if (next_entry(stretch->bytes, stretch->length, &at, &c) && c.id == 0)
+                parse_common(c.body, true, word, &common);
+            common_offset = its_common;
+        }
+        if (!common.valid)
+            continue;
+        vt_addr here = stretch->start + (vt_addr)(e.body.at - stretch->bytes);
+        struct vt_unwind_entry entry = {.at = stretch->start + e.offset,
+                                        .signal_frame = common.signal_frame};
+        if (!take_address(&e.body, &common, here, &entry.start))
+            continue;
+        uint64_t length = take(&e.body, encoded_size(common.encoding, common.address_size));
+        if (e.body.bad || length > UINT64_MAX - entry.start)
+            continue;
+        entry.end = entry.start + length;
+        int r = add(tables, &entry);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- .debug_frame as .eh_frame ------------------------------------------------- */
+
+static void put(struct vt_buf *out, uint64_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        vt_buf_char(out, (char)(value >> (8 * i)));
+}
+
+static void put_leb(struct vt_buf *out, uint64_t value)
+{
+    do {
+        vt_buf_char(out, (char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0)));
+        value >>= 7;
+    } while (value);
+}
+
+static void put_cursor(struct vt_buf *out, const struct cursor *c)
+{
+    vt_buf_add(out, c->at, (size_t)(c->end - c->at));
+}
+
+/* Pad to 8 bytes with no-operations, and write the length in front. */
+static void finish(struct vt_buf *out, size_t begin)
+{
+    while (out->length % 8)
+        vt_buf_char(out, 0);
+    if (out->failed)
+        return;
+    uint32_t length = (uint32_t)(out->length - begin - 4);
+    for (size_t i = 0; i < 4; i++)
+        out->data[begin + i] = (char)(length >> (8 * i));
+}
+
+static void put_common(struct vt_buf *out, const struct common *common)
+{
+    size_t begin = out->length;
+
+    put(out, 0, 4); /* the length, later */
+    put(out, 0, 4); /* a common entry */
+    put(out, 3, 1); /* the version */
+    vt_buf_add(out, "zR", 3);
+    put_leb(out, common->code_alignment);
+    put_cursor(out, &common->data_alignment);
+    put_leb(out, common->return_register);
+    put_leb(out, 1);
+    put(out, PE_PCREL | PE_SDATA8, 1);
+    put_cursor(out, &common->instructions);
+    finish(out, begin);
+}
+
+/* Rewrite; `base` is where the result will stand. */
+static void rewrite_debug_frame(const unsigned char *bytes, size_t length, unsigned word,
+                                vt_addr base, struct vt_buf *out)
+{
+    struct common common = {0};
+    uint64_t common_offset = UINT64_MAX;
+    size_t common_at = 0;
+    struct entry e;
+
+    for (size_t offset = 0; next_entry(bytes, length, &offset, &e);) {
+        if (e.wide ? e.id == UINT64_MAX : e.id == UINT32_MAX)
+            continue;
+        if (e.id != common_offset) {
+            struct entry c;
+            size_t at = (size_t)e.id;
+            common.valid = false;
+            if (e.id < length && next_entry(bytes, length, &at, &c) &&
+                (c.wide ? c.id == UINT64_MAX : c.id == UINT32_MAX))
+                parse_common(c.body, false, word, &common);
+            common.valid = common.valid && !common.augmented;
+            common_offset = e.id;
+            common_at = out->length;
+            if (common.valid)
+                put_common(out, &common);
+        }
+        if (!common.valid)
+            continue;
+        vt_addr start = take(&e.body, common.address_size);
+        uint64_t size = take(&e.body, common.address_size);
+        if (e.body.bad)
+            continue;
+        size_t begin = out->length;
+        put(out, 0, 4);
+        put(out, out->length - common_at, 4);
+        put(out, start - (base + out->length), 8);
+        put(out, size, 8);
+        put_leb(out, 0);
+        put_cursor(out, &e.body);
+        finish(out, begin);
+    }
+    put(out, 0, 4); /* the end */
+}
+
+/* ---- finding them in the file ---------------------------------------------------- */
+
+struct found {
+    GElf_Shdr eh_frame; /* sh_size 0: not found */
+    GElf_Shdr debug_frame;
+    GElf_Shdr names;
+    GElf_Phdr header; /* PT_GNU_EH_FRAME; p_filesz 0: not found */
+    vt_addr image_end;
+};
+
+static bool is_named(const struct vt_elf_file *file, const GElf_Shdr *names, uint64_t name,
+                     const char *wanted)
+{
+    char text[24] = "";
+    size_t length = strlen(wanted) + 1;
+
+    return name < names->sh_size && names->sh_size - name >= length && length <= sizeof(text) &&
+           vt_elf_file_bytes(file, names->sh_offset + name, text, length) == (ssize_t)length &&
+           memcmp(text, wanted, length) == 0;
+}
+
+static void find_sections(const struct vt_elf_file *file, struct found *found)
+{
+    size_t size = vt_elf_file_shdr_size(file);
+    uint64_t at = file->header.e_shoff;
+    GElf_Shdr first, chunk[VT_ELF_FILE_CHUNK];
+
+    if (!at || file->header.e_shentsize != size || vt_elf_file_shdrs(file, at, 1, &first) != 0)
+        return;
+    uint64_t count = file->header.e_shnum ? file->header.e_shnum : first.sh_size;
+    uint64_t names = file->header.e_shstrndx == SHN_XINDEX ? first.sh_link
+                                                           : file->header.e_shstrndx;
+    if (count > SECTIONS_MAX || names >= count ||
+        vt_elf_file_shdrs(file, at + names * size, 1, &found->names) != 0)
+        return;
+    for (uint64_t i = 0; i < count; i += VT_ELF_FILE_CHUNK) {
+        size_t n = (size_t)vt_min(VT_ELF_FILE_CHUNK, count - i);
+        if (vt_elf_file_shdrs(file, at + i * size, n, chunk) != 0)
+            return;
+        for (size_t k = 0; k < n; k++) {
+            const GElf_Shdr *s = &chunk[k];
+            if (s->sh_type == SHT_NOBITS || s->sh_size == 0)
+                continue;
+            if (s->sh_flags & SHF_ALLOC && is_named(file, &found->names, s->sh_name, ".eh_frame"))
+                found->eh_frame = *s;
+            else if (is_named(file, &found->names, s->sh_name, ".debug_frame"))
+                found->debug_frame = *s;
+        }
+    }
+}
+
+static void find_segments(const struct vt_elf_file *file, struct found *found, GElf_Phdr *holder)
+{
+    size_t size = vt_elf_file_phdr_size(file);
+    uint64_t page = 4096;
+
+    /* Twice: which segment holds the header is known only when the header is. */
+    for (int pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < file->header.e_phnum; i++) {
+            GElf_Phdr p;
+            if (vt_elf_file_phdrs(file, file->header.e_phoff + i * size, 1, &p) != 0)
+                break;
+            if (p.p_type == PT_GNU_EH_FRAME && p.p_filesz >= 8)
+                found->header = p;
+            if (p.p_type != PT_LOAD || p.p_vaddr > UINT64_MAX - p.p_memsz)
+                continue;
+            found->image_end = vt_max(found->image_end, vt_round_up(p.p_vaddr + p.p_memsz, page));
+            if (pass && found->header.p_vaddr >= p.p_vaddr &&
+                found->header.p_vaddr - p.p_vaddr < p.p_filesz)
+                *holder = p;
+        }
+    }
+}
+
+/* Without section headers: .eh_frame begins where its header says, and ends with its segment. */
+static void find_by_header(const struct vt_elf_file *file, struct found *found,
+                           const GElf_Phdr *holder, unsigned word)
+{
+    unsigned char bytes[16];
+    ssize_t n = vt_elf_file_bytes(file, found->header.p_offset, bytes, sizeof(bytes));
+    struct common pointer = {.address_size = word};
+    vt_addr start;
+
+    if (n < 8 || bytes[0] != 1)
+        return;
+    struct cursor c = {bytes + 4, bytes + n, false};
+    pointer.encoding = bytes[1];
+    if (!take_address(&c, &pointer, found->header.p_vaddr + 4, &start) || start < holder->p_vaddr ||
+        start - holder->p_vaddr >= holder->p_filesz)
+        return;
+    found->eh_frame.sh_addr = start;
+    found->eh_frame.sh_offset = holder->p_offset + (start - holder->p_vaddr);
+    found->eh_frame.sh_size = holder->p_filesz - (start - holder->p_vaddr);
+}
+
+/* The bytes of a section; null if there is no memory or they are not there. */
+static unsigned char *load(const struct vt_elf_file *file, const GElf_Shdr *section, size_t *length)
+{
+    if (section->sh_size > TABLE_BYTES_MAX)
+        return NULL;
+    unsigned char *bytes = malloc((size_t)section->sh_size);
+    ssize_t n = bytes ? vt_elf_file_bytes(file, section->sh_offset, bytes, (size_t)section->sh_size)
+                      : -1;
+    if (n <= 0) {
+        free(bytes);
+        return NULL;
+    }
+    *length = (size_t)n;
+    return bytes;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct vt_unwind_entry *x = a, *y = b;
+
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at; /* .eh_frame's first */
+}
+
+/* Sort, and drop what is covered already. */
+static void tidy(struct vt_unwind_tables *tables)
+{
+    size_t kept = 0;
+    bool sorted = true;
+
+    for (size_t i = 1; i < tables->count && sorted; i++)
+        sorted = compare(&tables->index[i - 1], &tables->index[i]) <= 0;
+    if (!sorted)
+        qsort(tables->index, tables->count, sizeof(*tables->index), compare);
+    for (size_t i = 0; i < tables->count; i++) {
+        struct vt_unwind_entry e = tables->index[i];
+        if (kept && e.start < tables->index[kept - 1].end)
+            e.start = tables->index[kept - 1].end;
+        if (e.start < e.end)
+            tables->index[kept++] = e;
+    }
+    tables->count = kept;
+}
+
+static int read_debug_frame(struct vt_unwind_tables *tables, const struct vt_elf_file *file,
+                            const struct found *found, unsigned word)
+{
+    struct stretch *stretch = &tables->stretches[tables->stretch_count];
+    struct vt_buf out = {0};
+    size_t length;
+    unsigned char *bytes;
+
+    /* A compressed one is no loss that anybody has met: who strips .eh_frame keeps this plain. */
+    if (!found->debug_frame.sh_size || found->debug_frame.sh_flags & SHF_COMPRESSED ||
+        !(bytes = load(file, &found->debug_frame, &length)))
+        return 0;
+    stretch->start = found->image_end;
+    rewrite_debug_frame(bytes, length, word, stretch->start, &out);
+    free(bytes);
+    if (out.failed) {
+        vt_buf_deinit(&out);
+        return -ENOMEM;
+    }
+    stretch->bytes = (unsigned char *)out.data;
+    stretch->length = out.length;
+    tables->stretch_count++;
+    return index_eh_frame(tables, stretch, 8);
+}
+
+int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables_out, struct vt_error *err)
+{
+    struct vt_elf_file file;
+    struct found found = {0};
+    GElf_Phdr holder = {0};
+
+    *tables_out = NULL;
+    int r = vt_elf_file_init(&file, fd, err);
+    if (r)
+        return r;
+    if (file.encode != ELFDATA2LSB)
+        return 1;
+    unsigned word = file.wide ? 8 : 4;
+    find_segments(&file, &found, &holder);
+    find_sections(&file, &found);
+    if (!found.eh_frame.sh_size && found.header.p_filesz)
+        find_by_header(&file, &found, &holder, word);
+
+    struct vt_unwind_tables *tables = calloc(1, sizeof(*tables));
+    if (!tables)
+        return vt_error_errno(err, ENOMEM, "cannot read the unwind tables of a mapped file");
+    struct stretch *eh = &tables->stretches[0];
+    if (found.eh_frame.sh_size && (eh->bytes = load(&file, &found.eh_frame, &eh->length))) {
+        eh->start = found.eh_frame.sh_addr;
+        tables->stretch_count = 1;
+        r = index_eh_frame(tables, eh, word);
+    }
+    if (!r)
+        r = read_debug_frame(tables, &file, &found, word);
+    if (r || !tables->count) {
+        vt_unwind_tables_destroy(tables);
+        return r ? vt_error_errno(err, -r, "cannot read the unwind tables of a mapped file") : 1;
+    }
+    tidy(tables);
+    *tables_out = tables;
+    return 0;
+}
+
+void vt_unwind_tables_destroy(struct vt_unwind_tables *tables)
+{
+    if (!tables)
+        return;
+    for (size_t i = 0; i < VT_COUNTOF(tables->stretches); i++)
+        free(tables->stretches[i].bytes);
+    free(tables->index);
+    free(tables);
+}
+
+const struct vt_unwind_entry *vt_unwind_tables_find(const struct vt_unwind_tables *tables,
+                                                    vt_addr address)
+{
+    size_t low = 0, high = tables->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tables->index[middle].end > address)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < tables->count && tables->index[low].start <= address ? &tables->index[low] : NULL;
+}
+
+bool vt_unwind_tables_word(const struct vt_unwind_tables *tables, vt_addr address, uint64_t *word)
+{
+    for (size_t i = 0; i < tables->stretch_count; i++) {
+        const struct stretch *s = &tables->stretches[i];
+        if (address - vt_round_down(s->start, 8) >= vt_round_up(s->length + s->start % 8, 8))
+            continue;
+        *word = 0;
+        if (address >= s->start && s->length >= 8 && address - s->start <= s->length - 8) {
+            memcpy(word, s->bytes + (address - s->start), 8);
+            return true;
+        }
+        for (unsigned b = 0; b < 8; b++) {
+            vt_addr at = address + b;
+            if (at >= s->start && at - s->start < s->length)
+                *word |= (uint64_t)s->bytes[at - s->start] << (8 * b);
+        }
+        return true;
+    }
+    return false;
+}
+
+size_t vt_unwind_tables_count(const struct vt_unwind_tables *tables)
+{
+    return tables->count;
+}
