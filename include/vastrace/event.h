@@ -82,6 +82,8 @@ struct vt_exec_info {
     unsigned class_bits; /* 32 or 64; 0 not known */
     size_t images;       /* ELF images mapped (vdso not counted) */
     size_t regions;      /* regions of the new map */
+    uint32_t left_space; /* EXEC: the space before it, whose regions are the GONE ones; 0: there
+                            was none, or others live on in it and nothing of it is gone */
 };
 
 /* Bytes and counts of one kind, over the life of one process's spaces. */

@@ -213,7 +213,15 @@ struct teller {
     uint64_t seq;
     int64_t time_ns;
     uint64_t mapped;
+    uint64_t heap[8]; /* by space */
 };
+
+static uint64_t heap_size(const struct vt_change *change, bool after)
+{
+    bool is = after ? change->op != VT_CHANGE_GONE && change->after.kind == VT_KIND_HEAP
+                    : change->op != VT_CHANGE_MADE && change->before.kind == VT_KIND_HEAP;
+    return is ? change->end - change->start : 0;
+}
 
 /* One event some time after the last; what is not given is of pid 4242, space 1. */
 static void tell(struct teller *teller, struct vt_event event, const struct vt_change *changes,
@@ -234,7 +242,10 @@ static void tell(struct teller *teller, struct vt_event event, const struct vt_c
         uint64_t size = changes[i].end - changes[i].start;
         teller->mapped += changes[i].op == VT_CHANGE_MADE ? size : 0;
         teller->mapped -= changes[i].op == VT_CHANGE_GONE ? size : 0;
+        teller->heap[event.space % 8] += heap_size(&changes[i], true);
+        teller->heap[event.space % 8] -= heap_size(&changes[i], false);
     }
+    event.heap_bytes = teller->heap[event.space % 8];
     event.mapped_bytes = teller->mapped;
     assert_int_equal(vt_sink_event(teller->sink, &event, &teller->err), 0);
 }
@@ -261,8 +272,12 @@ static const struct vt_run run = {
     .verify = true,
 };
 
-static const struct vt_exec_info exec_info = {
-    .path = "/home/u/heapy", .type = VT_PROGRAM_PIE, .class_bits = 64, .images = 2, .regions = 12};
+static const struct vt_exec_info exec_info = {.path = "/home/u/heapy",
+                                              .type = VT_PROGRAM_PIE,
+                                              .class_bits = 64,
+                                              .images = 2,
+                                              .regions = 12,
+                                              .left_space = 1};
 
 static struct vt_process_totals some_totals(void)
 {
@@ -433,6 +448,31 @@ static void tell_all(struct vt_sink *sink)
          made(anon(0x20000, KIB(4))), gone(anon(MAP + MIB(24), KIB(4))));
     TELL_NO_CHANGE(&teller, EVENT(.cause = VT_CAUSE_RESYNC));
     TELL_NO_CHANGE(&teller, EVENT(.cause = VT_CAUSE_FAULT));
+
+    /* a fault, with all that can be said of one */
+    struct vt_fault_info fault = {
+        .signal = SIGSEGV,
+        .code = 1,
+        .has_addr = true,
+        .addr = MAP + KIB(80),
+        .verdict = VT_FAULT_UNMAPPED,
+        .here = region(MAP + KIB(80), KIB(4), 0, 0, VT_KIND_GUARD, NULL, 0),
+        .below = anon(MAP, KIB(64)),
+        .above = region(MAP + MIB(1), MIB(1), R, 0, VT_KIND_FILE, &input, 0),
+        .has_past = true,
+        .past = {.seq = 3,
+                 .time_ns = 200000,
+                 .pid = 4242,
+                 .tid = 4242,
+                 .cause = "munmap",
+                 .op = VT_CHANGE_GONE,
+                 .before = anon(MAP + KIB(64), KIB(64))}};
+    for (int verdict = 0; verdict < VT_FAULT_COUNT; verdict++) {
+        fault.verdict = (enum vt_fault_verdict)verdict;
+        TELL_NO_CHANGE(&teller, EVENT(.cause = VT_CAUSE_SIGNAL, .fault = &fault));
+    }
+    fault = (struct vt_fault_info){.signal = SIGBUS, .verdict = VT_FAULT_SENT, .sender = 77};
+    TELL_NO_CHANGE(&teller, EVENT(.cause = VT_CAUSE_SIGNAL, .fault = &fault));
 
     /* a thread, with its stack recognised; a fork; a vfork child; an exec of it */
     TELL(&teller, EVENT(.cause = VT_CAUSE_THREAD, .tid = 4243, .parent = 4242),

@@ -597,7 +597,7 @@ static void describe_program(struct live *live, struct thread *thread, char *pat
 }
 
 static void seed(struct live *live, struct thread *thread, enum vt_cause cause, bool fresh,
-                 const struct vt_call *call, vt_addr sp, size_t from)
+                 const struct vt_call *call, vt_addr sp, uint32_t left_space, size_t from)
 {
     static const struct vt_exec_info no_info;
     char path[4096] = "";
@@ -608,6 +608,7 @@ static void seed(struct live *live, struct thread *thread, enum vt_cause cause, 
     if (rc < 0)
         lose(live, thread->process, &err);
     describe_program(live, thread, path, sizeof(path), &info);
+    info.left_space = left_space;
     struct vt_event event = {.cause = cause, .call = call, .sp = sp, .exec = &info};
     tell(live, thread, &event, from);
 }
@@ -668,7 +669,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     shared->ledger = process;
     hold_shared(thread, shared);
     if (!parent || !parent->shared) {
-        seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, from);
+        seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, 0, from);
         note_sp(thread, stop->sp);
         return;
     }
@@ -770,7 +771,8 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     for (struct thread *t = process->threads; t; t = t->next)
         t->leaving_exec = t != thread;
     bool ends = drop_space(live, process);
-    if (old && ends)
+    uint32_t left_space = old && ends ? old->space->id : 0;
+    if (left_space)
         clear_space(live, old);
     long persona = vt_proc_personality(stop->tracee->tid);
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
@@ -790,7 +792,7 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     shared->processes = 1;
     shared->ledger = process;
     process->totals.sp_first = process->totals.sp_lowest = 0;
-    seed(live, thread, VT_CAUSE_EXEC, true, have_call ? &call : NULL, stop->sp, from);
+    seed(live, thread, VT_CAUSE_EXEC, true, have_call ? &call : NULL, stop->sp, left_space, from);
     note_sp(thread, stop->sp);
     settle(live, thread, stop->sp, "an exec");
 }

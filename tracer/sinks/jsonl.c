@@ -276,6 +276,10 @@ static void put_exec(struct vt_buf *out, const struct vt_exec_info *exec)
     vt_buf_dec(out, exec->images);
     NAME(out, "regions");
     vt_buf_dec(out, exec->regions);
+    if (exec->left_space) {
+        NAME(out, "left_space");
+        vt_buf_dec(out, exec->left_space);
+    }
     vt_buf_char(out, '}');
 }
 
