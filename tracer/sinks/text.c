@@ -402,7 +402,8 @@ static bool say_call(struct vt_sink *sink, const struct vt_event *event)
 
     if (!call)
         return false;
-    if (!call->arg_names) { /* no memory call: told for its stack pointer (--all-syscalls) */
+    /* No memory call: told for its stack pointer (--all-syscalls). */
+    if (!call->arg_count && !call->arg_names && event->sp && !event->change_count) {
         vt_buf_str(out, "  sp ");
         vt_buf_hex(out, event->sp, 0);
         vt_buf_str(out, "  = ");
