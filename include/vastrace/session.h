@@ -36,6 +36,9 @@ struct vt_session_result {
     bool sink_failed; /* an output could not be written to its end */
 };
 
+/* Is this a word that event_names may hold: a cause, or the name of a system call? */
+bool vt_session_knows_event(const char *name);
+
 /*
  * Run one session to its end. Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT
  * for its duration and restores their dispositions.

@@ -88,6 +88,15 @@ static bool parse_events(struct arguments *a, const char *list)
     for (char *save, *word = strtok_r(a->event_text, ",", &save); word;
          word = strtok_r(NULL, ",", &save))
         a->events[n++] = word;
+    for (size_t i = 0; i < n; i++) {
+        if (!vt_session_knows_event(a->events[i])) {
+            cli_error(
+                "--events: %s is neither a system call nor one of exec attach fork thread fault "
+                "exit detach resync signal",
+                a->events[i]);
+            return false;
+        }
+    }
     if (!n)
         cli_error("--events needs a list of causes, as in --events mmap,munmap,brk,fault");
     return n > 0;

@@ -47,6 +47,9 @@ const struct vt_syscall *vt_arch_syscall(enum vt_abi abi, uint64_t number);
 /* The name of any call of the ABI, or null where this build does not know it. */
 const char *vt_arch_syscall_name(enum vt_abi abi, uint64_t number);
 
+/* Is there a call of this name in the ABI? */
+bool vt_arch_knows_name(enum vt_abi abi, const char *name);
+
 /* What the call asks for. Pure; args are as they were at entry (fetched if ARGS_IN_MEMORY). */
 void vt_arch_decode(const struct vt_syscall *call, const uint64_t args[6], struct vt_memop *op);
 

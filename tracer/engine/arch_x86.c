@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/user.h>
 
 #include "base/base.h"
@@ -228,6 +229,14 @@ bool vt_arch_registers(const void *set, size_t length, struct vt_registers *regi
 size_t vt_arch_first_arg_offset(enum vt_abi abi)
 {
     return abis[abi].first_arg;
+}
+
+bool vt_arch_knows_name(enum vt_abi abi, const char *name)
+{
+    for (size_t i = 0; i < abis[abi].count; i++)
+        if (abis[abi].names[i] && !strcmp(abis[abi].names[i], name))
+            return true;
+    return abi == VT_ABI_I386 && !strcmp(name, "old_mmap"); /* the kernel's headers say mmap */
 }
 
 unsigned vt_arch_word_size(enum vt_abi abi)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "engine/arch.h"
 
 /* An event and copies of what it points to. */
 struct vt_pending {
@@ -86,6 +87,17 @@ void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
 {
     FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err))
         ;
+}
+
+bool vt_session_knows_event(const char *name)
+{
+    for (int cause = 0; cause < VT_CAUSE_COUNT; cause++)
+        if (cause != VT_CAUSE_CALL && !strcmp(name, vt_cause_name((enum vt_cause)cause)))
+            return true;
+    for (int abi = 0; abi < VT_ABI_COUNT; abi++)
+        if (vt_arch_knows_name((enum vt_abi)abi, name))
+            return true;
+    return false;
 }
 
 /* ---- the filter ------------------------------------------------------------------- */

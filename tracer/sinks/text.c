@@ -249,11 +249,15 @@ static void what_parts(struct what *what, const struct vt_change *change,
         return;
 
     clause(what);
+    /* A loader's first mapping holds the place for all parts, before they come in their own ways. */
+    bool place_only = change->op == VT_CHANGE_MADE && change->after.prot == VT_PROT_READ;
+    if (place_only)
+        vt_buf_str(out, "place for ");
     for (size_t i = 0; i < count && i < STRETCHES; i++) {
         if (i)
             vt_buf_str(out, ", ");
         vt_buf_str(out, vt_kind_name(found[i].kind));
-        if (i) {
+        if (i && !place_only) {
             vt_buf_str(out, " from ");
             vt_buf_hex(out, found[i].start, 0);
         }
@@ -277,6 +281,36 @@ static void what_heap(struct what *what, const struct vt_event *event,
     vt_text_size(what->sink, before);
     vt_buf_str(out, " -> ");
     vt_text_size(what->sink, before + (uint64_t)growth);
+}
+
+/* The image's file that a change is of, or null. */
+static const struct vt_object *image_of(const struct vt_event *event, size_t i)
+{
+    return event->details ? event->details[i].image : NULL;
+}
+
+/*
+ * A loader that lays an image's part over the place it held for it: what went
+ * and what came are of the same file. Then the coming alone is worth a line.
+ * (Anything else that is mapped over is told in lines of its own.)
+ */
+static bool is_overlay(const struct vt_event *event)
+{
+    const struct vt_object *image = NULL;
+    bool gone = false;
+
+    if (event->cause != VT_CAUSE_CALL || (event->call && event->call->failed))
+        return false;
+    for (size_t i = 0; i < event->change_count; i++) {
+        if (event->changes[i].op == VT_CHANGE_MADE)
+            image = image_of(event, i);
+        gone = gone || event->changes[i].op == VT_CHANGE_GONE;
+    }
+    for (size_t i = 0; i < event->change_count; i++)
+        if (!image_of(event, i) || image_of(event, i) != image ||
+            (event->changes[i].op != VT_CHANGE_GONE && event->changes[i].op != VT_CHANGE_MADE))
+            return false;
+    return gone && image;
 }
 
 static void what_note(struct what *what, const struct vt_event *event)
@@ -685,11 +719,12 @@ static int text_event(struct vt_sink *sink, const struct vt_event *event, struct
         vt_text_line_end(sink);
         first = false;
     }
+    bool overlay = is_overlay(event);
     for (size_t i = 0; i < event->change_count; i++) {
         const struct vt_change *change = &event->changes[i];
         enum lines lines = causes[event->cause].lines;
         /* What an exec drops belongs to another space than the event's. */
-        bool folded = change->op == VT_CHANGE_GONE && lines == LINES_BUT_GONE;
+        bool folded = change->op == VT_CHANGE_GONE && (overlay || lines == LINES_BUT_GONE);
         if (folded || lines == NO_LINES)
             continue;
         if (!first)
