@@ -32,7 +32,8 @@ enum vt_stop_type {
     VT_STOP_ENTRY,  /* before a system call */
     VT_STOP_RETURN, /* after one whose entry was resumed with VT_RESUME_TO_RETURN */
     VT_STOP_LATE,   /* after one whose entry was not seen (the attach came in its midst) */
-    VT_STOP_EXEC,   /* a new address space is complete, nothing has run in it */
+    VT_STOP_EXEC,   /* a new address space is complete, nothing has run in it; the thread may
+                       have another tracee record than before, with its `user` */
     VT_STOP_SIGNAL, /* a signal is about to be delivered; resuming delivers it */
     VT_STOP_GROUP,  /* stopped by a job-control signal; resuming leaves it so */
     VT_STOP_DYING,  /* about to exit; its memory is still there */

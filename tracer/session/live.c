@@ -752,6 +752,7 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
         lose(live, NULL, &(struct vt_error){.text = "out of memory: a program is not followed"});
         return;
     }
+    thread->tracee = stop->tracee; /* another record if it was not the leader */
     struct process *process = thread->process;
     struct shared *old = thread->shared;
     size_t from = mark(live);
