@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <vastrace/layout.h>
+#include <vastrace/stack.h>
 
 /* Why a map changed, or what else is worth telling. Names: vt_cause_name(). */
 enum vt_cause {
@@ -192,6 +193,12 @@ struct vt_event {
     const struct vt_call *call; /* for CALL (and EXEC where it is known), else null */
     vt_addr sp;                 /* the thread's stack pointer at the stop; 0 not known */
     vt_addr ip;                 /* its instruction pointer; 0 not known */
+    /*
+     * Who did it; null: not taken (without --stacks, or nothing changed). In a
+     * FAULT event what was active when the growth was noticed, which is later.
+     * Valid until the session ends.
+     */
+    const struct vt_stack *stack;
     const struct vt_change *changes;
     const struct vt_detail *details; /* change_count of them */
     size_t change_count;

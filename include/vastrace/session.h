@@ -15,6 +15,7 @@ struct vt_session_config {
     const pid_t *pids;    /* processes to attach to, where command is null */
     size_t pid_count;
     bool all_syscalls;   /* stop at every call, not only at those that can change the map */
+    unsigned stack_depth; /* take call stacks of at most this many frames; 0: none */
     bool verify;         /* compare the model with the kernel's map at every stop */
     bool no_aslr;        /* launch with personality(ADDR_NO_RANDOMIZE) */
     bool no_follow;      /* leave the events of children out (they run on unharmed) */

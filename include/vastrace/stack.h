@@ -13,6 +13,9 @@
 /* The most frames that a stack can have, whatever is asked for. */
 #define VT_STACK_MAX 1024
 
+/* The most frames of a stack where nothing else is asked for. */
+#define VT_DEPTH_USUAL 128
+
 /* Why a stack has no more frames. The words: vt_stack_end_name(). */
 enum vt_stack_end {
     VT_STACK_COMPLETE,     /* the outermost frame was reached */

@@ -34,6 +34,8 @@ static const struct cli_option options[] = {
      "where the timeline goes, the format from the name; - is standard output"},
     {'F', "format", "NAME", "the format of the -o before it, or of the output: text, jsonl"},
     {'p', "pid", "PID", "attach to a running process with all its threads (may be repeated)"},
+    {'k', "stacks", "[=DEPTH]",
+     "with every change its call stack, at most DEPTH frames (128 if not given)"},
     {'e', "events", "LIST", "show only these causes: call names, exec, fork, fault, exit, ..."},
     {OPTION_KINDS, "kinds", "LIST",
      "show only changes of these kinds: heap, stack, text, anon, ..."},
@@ -181,6 +183,15 @@ static bool parse_option(struct arguments *a, int id)
             return false;
         }
         a->pids[a->pid_count++] = (pid_t)number;
+        return true;
+    case 'k':
+        number = VT_DEPTH_USUAL;
+        if (optarg && !cli_number(optarg, 1, VT_STACK_MAX, &number)) {
+            cli_error("-k%s: give the most frames of a stack, 1 to %d, as in -k64 or --stacks=64",
+                      optarg, VT_STACK_MAX);
+            return false;
+        }
+        a->config.stack_depth = (unsigned)number;
         return true;
     case 'e':
         return parse_events(a, optarg);

@@ -391,6 +391,8 @@ static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
         u->trampoline = false;
         u->frame_ip = ip;
         int rc = unw_step(&cursor);
+        if (rc < 0 && sp == u->source->outermost_sp) /* assembly that needs no tables */
+            return VT_STACK_COMPLETE;
         if (rc < 0 && u->why == VT_STACK_CORRUPT && *count > 1)
             --*count; /* that frame was none */
         if (rc < 0)

@@ -38,6 +38,8 @@ struct vt_unwind_source {
     /* Copy memory of the thread; returns how many bytes, from the first on, could be read. */
     size_t (*read)(void *context, vt_addr addr, void *to, size_t length);
     enum vt_code (*find)(void *context, vt_addr ip, struct vt_code_place *place);
+    /* The stack pointer with which the program began: a frame there has no caller. 0: not known */
+    vt_addr outermost_sp;
 };
 
 /* A return address. */

@@ -145,6 +145,18 @@ static bool filter_kinds(struct vt_emitter *emitter, struct vt_event *event)
     return event->change_count > 0;
 }
 
+bool vt_emit_wants(const struct vt_emitter *emitter, const struct vt_event *event, size_t from)
+{
+    uint32_t mask = emitter->config->kind_mask;
+
+    if (emitter->config->event_names && !is_named(emitter, vt_event_cause_name(event)))
+        return false;
+    for (size_t i = from; mask && i < emitter->changes.count; i++)
+        if (of_shown_kind(&emitter->changes.items[i], mask))
+            return true;
+    return !mask;
+}
+
 /* ---- the queue --------------------------------------------------------------------- */
 
 bool vt_emit_reserve_details(struct vt_emitter *emitter)
@@ -205,6 +217,8 @@ static void emit(struct vt_emitter *emitter, struct vt_pending *p)
         return;
     if (!filter_kinds(emitter, event))
         return;
+    if (event->stack)
+        vt_stacks_name(emitter->stacks, event->stack);
     FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err))
         ;
     emitter->dirty = true;

@@ -7,9 +7,12 @@
 
 #include <vastrace/session.h>
 
+#include "session/stacks.h"
+
 struct vt_emitter {
     const struct vt_session_config *config;
-    int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
+    struct vt_stacks *stacks; /* null: none are taken */
+    int64_t start_ns;         /* CLOCK_MONOTONIC at time 0 */
     uint64_t seq;
     struct vt_changes changes; /* of all pending events, one after the other */
     struct vt_detail *details; /* as many */
@@ -32,6 +35,9 @@ void vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config 
 void vt_emitter_deinit(struct vt_emitter *emitter);
 
 void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run);
+
+/* Will the event, whose changes are those from `from` on, be shown at all? */
+bool vt_emit_wants(const struct vt_emitter *emitter, const struct vt_event *event, size_t from);
 
 /*
  * Queue an event whose changes are those at the end of emitter->changes, from

@@ -29,6 +29,7 @@
 #include "session/emit.h"
 #include "session/fault.h"
 #include "session/space.h"
+#include "session/stacks.h"
 
 /* How long a memory call may keep the others of its space waiting. */
 #define PATIENCE_NS (100 * 1000 * 1000)
@@ -99,6 +100,7 @@ struct live {
     struct vt_engine *engine;
     struct vt_world world;
     struct vt_emitter emitter;
+    struct vt_stacks *stacks; /* null: none are taken */
     struct vt_memory *memory;
     struct lineage *lineages;
     struct process *processes[PID_BUCKETS];
@@ -199,6 +201,8 @@ static void release_shared(struct live *live, struct shared *shared)
     while (*at != shared)
         at = &(*at)->next;
     *at = shared->next;
+    if (live->stacks)
+        vt_stacks_forget(live->stacks, shared->space);
     vt_space_destroy(shared->space);
     free(shared);
 }
@@ -279,6 +283,22 @@ static void note_sp(struct thread *thread, vt_addr sp)
 
 /* ---- events ------------------------------------------------------------------------- */
 
+/* The stack of an event whose changes are those from `from` on, if one is to be told. */
+static void take_stack(struct live *live, struct thread *thread, struct vt_event *event,
+                       size_t from)
+{
+    const struct vt_space *space = thread->shared->space;
+    const struct vt_changes *changes = &live->emitter.changes;
+    bool somebody_did_it = event->cause == VT_CAUSE_CALL || event->cause == VT_CAUSE_FAULT;
+
+    if (!live->stacks)
+        return;
+    vt_stacks_changed(live->stacks, space, changes->items + from, changes->count - from);
+    if (((somebody_did_it && changes->count > from) || event->cause == VT_CAUSE_SIGNAL) &&
+        !thread->process->silent && vt_emit_wants(&live->emitter, event, from))
+        event->stack = vt_stacks_take(live->stacks, space, thread->tracee);
+}
+
 /* Complete an event whose changes are those from `from` on, and queue it. */
 static void tell(struct live *live, struct thread *thread, struct vt_event *event, size_t from)
 {
@@ -299,6 +319,7 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
         else
             changes->count = from;
         vt_space_prune(shared->space, changes->items + from, changes->count - from);
+        take_stack(live, thread, event, from);
         if (event->cause != VT_CAUSE_EXIT) {
             account(shared->ledger, changes, from);
             note_peaks(shared);
@@ -1305,6 +1326,7 @@ static void free_all(struct live *live)
     }
     vt_memory_destroy(live->memory);
     vt_emitter_deinit(&live->emitter);
+    vt_stacks_destroy(live->stacks);
     vt_image_cache_destroy(live->world.images);
     vt_objects_destroy(live->world.objects);
     vt_engine_destroy(live->engine);
@@ -1325,7 +1347,10 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     live->memory = vt_memory_create();
     live->world.page = (uint64_t)sysconf(_SC_PAGESIZE);
     vt_emitter_init(&live->emitter, config);
-    if (!live->engine || !live->world.objects || !live->world.images || !live->memory) {
+    if (config->stack_depth)
+        live->stacks = live->emitter.stacks = vt_stacks_create(config->stack_depth);
+    if ((config->stack_depth && !live->stacks) || !live->engine || !live->world.objects ||
+        !live->world.images || !live->memory) {
         free_all(live);
         free(live);
         return vt_error_errno(err, ENOMEM, "cannot start a trace");

@@ -259,6 +259,83 @@ static void put_change(struct vt_buf *out, const struct vt_change *change,
     vt_buf_char(out, '}');
 }
 
+/* What the sink has told: ids ascend in the order of telling, so that the largest says it all. */
+struct told {
+    uint64_t stack;
+    uint64_t frame;
+};
+
+static void put_source(struct vt_buf *out, const char *file, unsigned line)
+{
+    if (!file)
+        return;
+    NAME(out, "file");
+    put_string(out, file);
+    if (line) {
+        NAME(out, "line");
+        vt_buf_dec(out, line);
+    }
+}
+
+static void put_frame(struct vt_buf *out, const struct vt_frame *frame)
+{
+    vt_buf_str(out, "{\"type\":\"frame\"");
+    NAME(out, "id");
+    vt_buf_dec(out, frame->id);
+    NAME(out, "object");
+    put_object(out, frame->object);
+    NAME(out, "address");
+    put_hex(out, frame->address);
+    if (frame->interrupted) {
+        NAME(out, "interrupted");
+        put_bool(out, true);
+    }
+    NAME(out, "function");
+    put_string(out, frame->function);
+    if (frame->function) {
+        NAME(out, "offset");
+        put_hex(out, frame->offset);
+    }
+    put_source(out, frame->file, frame->line);
+    if (frame->inlined_count) {
+        NAME(out, "inlined");
+        for (size_t i = 0; i < frame->inlined_count; i++) {
+            vt_buf_str(out, i ? ",{\"function\":" : "[{\"function\":");
+            put_string(out, frame->inlined[i].function);
+            put_source(out, frame->inlined[i].file, frame->inlined[i].line);
+            vt_buf_char(out, '}');
+        }
+        vt_buf_char(out, ']');
+    }
+    vt_buf_str(out, "}\n");
+}
+
+/* Records of a stack and its frames, those that were not told before. */
+static void put_stack(struct vt_buf *out, struct told *told, const struct vt_stack *stack)
+{
+    if (stack->id <= told->stack)
+        return;
+    told->stack = stack->id;
+    for (size_t i = 0; i < stack->frame_count; i++) {
+        if (stack->frames[i]->id <= told->frame)
+            continue;
+        told->frame = stack->frames[i]->id;
+        put_frame(out, stack->frames[i]);
+    }
+    vt_buf_str(out, "{\"type\":\"stack\"");
+    NAME(out, "id");
+    vt_buf_dec(out, stack->id);
+    NAME(out, "frames");
+    for (size_t i = 0; i < stack->frame_count; i++) {
+        vt_buf_char(out, i ? ',' : '[');
+        vt_buf_dec(out, stack->frames[i]->id);
+    }
+    vt_buf_char(out, ']');
+    NAME(out, "end");
+    put_word(out, vt_stack_end_name(stack->end));
+    vt_buf_str(out, "}\n");
+}
+
 static void put_exec(struct vt_buf *out, const struct vt_exec_info *exec)
 {
     vt_buf_str(out, "{\"path\":");
@@ -507,6 +584,8 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     struct vt_buf *out = &sink->out;
 
     (void)err;
+    if (event->stack)
+        put_stack(out, sink->state, event->stack);
     vt_buf_str(out, "{\"type\":\"event\"");
     NAME(out, "seq");
     vt_buf_dec(out, event->seq);
@@ -531,6 +610,10 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     if (event->ip) {
         NAME(out, "ip");
         put_hex(out, event->ip);
+    }
+    if (event->stack) {
+        NAME(out, "stack");
+        vt_buf_dec(out, event->stack->id);
     }
     NAME(out, "changes");
     vt_buf_char(out, '[');
@@ -598,6 +681,7 @@ static int jsonl_end(struct vt_sink *sink, const struct vt_summary *summary, str
 
 const struct vt_sink_ops vt_jsonl_ops = {
     .endings = (const char *const[]){".jsonl", ".ndjson", NULL},
+    .state_size = sizeof(struct told),
     .begin = jsonl_begin,
     .event = jsonl_event,
     .end = jsonl_end,

@@ -672,6 +672,66 @@ static const struct {
 };
 /* clang-format on */
 
+/* ---- stacks ---------------------------------------------------------------------- */
+
+static void add_source(struct vt_sink *sink, const char *file, unsigned line)
+{
+    if (!file)
+        return;
+    vt_buf_str(&sink->out, "  ");
+    vt_text_name(sink, base_name(file));
+    if (line)
+        vt_buf_printf(&sink->out, ":%u", line);
+}
+
+static void begin_frame(struct vt_sink *sink)
+{
+    vt_text_line_begin(sink);
+    vt_text_pad(sink, OP_AT + 2 + shift(sink->state));
+    vt_text_paint(sink, VT_STYLE_FAINT);
+}
+
+static void end_frame(struct vt_sink *sink)
+{
+    vt_text_plain(sink);
+    vt_text_line_end(sink);
+}
+
+/* One function a line, innermost first, below the event's own lines. */
+static void stack_lines(struct vt_sink *sink, const struct vt_stack *stack)
+{
+    struct vt_buf *out = &sink->out;
+    const char *end = vt_stack_end_text(stack->end);
+
+    for (size_t i = 0; i < stack->frame_count; i++) {
+        const struct vt_frame *frame = stack->frames[i];
+        for (size_t k = 0; k < frame->inlined_count; k++) {
+            begin_frame(sink);
+            vt_text_name(sink, frame->inlined[k].function);
+            vt_buf_str(out, " (inlined)");
+            add_source(sink, frame->inlined[k].file, frame->inlined[k].line);
+            end_frame(sink);
+        }
+        begin_frame(sink);
+        if (frame->function)
+            vt_text_name(sink, frame->function);
+        vt_buf_str(out, frame->function ? "+0x" : "0x");
+        vt_buf_hex(out, frame->function ? frame->offset : frame->address, 0);
+        if (frame->object) {
+            vt_buf_str(out, " (");
+            vt_text_name(sink, base_name(frame->object->name));
+            vt_buf_char(out, ')');
+        }
+        add_source(sink, frame->file, frame->line);
+        end_frame(sink);
+    }
+    if (end) {
+        begin_frame(sink);
+        vt_buf_printf(out, "... %s", end);
+        end_frame(sink);
+    }
+}
+
 static int text_begin(struct vt_sink *sink, const struct vt_run *run, struct vt_error *err)
 {
     struct vt_text *text = sink->state;
@@ -740,6 +800,8 @@ static int text_event(struct vt_sink *sink, const struct vt_event *event, struct
             sink->out.length = before;
         vt_text_line_end(sink);
     }
+    if (event->stack)
+        stack_lines(sink, event->stack);
     return 0;
 }
 

@@ -1,0 +1,375 @@
+/*
+ * symbols.c - hides libdw, which of several symbols names an address best, and
+ * demangling.
+ *
+ * One Dwfl session a file, in which the file's own addresses are the
+ * addresses. libdw is given an Elf handle that reads: its own way maps the
+ * file, and one that is cut short afterwards would end the tracer (SIGBUS).
+ *
+ * Invariant: `names` ascends by start and then by rank, best first, once `read` is set.
+ */
+#include "image/symbols.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef VASTRACE_DEMANGLE
+#include <libiberty/demangle.h>
+#endif
+
+#include "base/base.h"
+
+enum {
+    MANGLED_MAX = 4096, /* longer names stay as they are: what they stand for can be endless */
+    NESTED_MAX = 8,     /* symbols within symbols that are looked through */
+    INLINED_MAX = 64,
+};
+
+struct name {
+    vt_addr start;
+    uint64_t size;    /* 0: up to the next one */
+    const char *text; /* libdw's */
+    unsigned rank;    /* smaller is better */
+};
+
+struct vt_symbols {
+    int fd;
+    char *path;
+    char *debug_directory;
+    vt_addr start;
+    vt_addr end;
+    Dwfl_Callbacks callbacks;
+    Dwfl *dwfl;
+    Dwfl_Module *module; /* null: nothing is known of the file */
+    bool read;
+    struct name *names;
+    size_t name_count;
+    size_t name_capacity;
+};
+
+/* ---- libdw's view of the file -------------------------------------------------- */
+
+static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                    char **file_name, Elf **elf)
+{
+    struct vt_symbols *symbols = *user;
+
+    (void)module, (void)name, (void)base;
+    int fd = fcntl(symbols->fd, F_DUPFD_CLOEXEC, 3);
+    *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+    if (!*elf && fd >= 0) {
+        close(fd);
+        fd = -1;
+    }
+    *file_name = strdup(symbols->path);
+    return fd;
+}
+
+static void open_module(struct vt_symbols *symbols)
+{
+    void **user;
+
+    elf_version(EV_CURRENT);
+    symbols->callbacks = (Dwfl_Callbacks){
+        .find_elf = find_elf,
+        .find_debuginfo = dwfl_standard_find_debuginfo,
+        .debuginfo_path = &symbols->debug_directory,
+    };
+    symbols->dwfl = dwfl_begin(&symbols->callbacks);
+    if (!symbols->dwfl)
+        return;
+    dwfl_report_begin(symbols->dwfl);
+    Dwfl_Module *module =
+        dwfl_report_module(symbols->dwfl, symbols->path, symbols->start, symbols->end);
+    if (module) {
+        dwfl_module_info(module, &user, NULL, NULL, NULL, NULL, NULL, NULL);
+        *user = symbols;
+    }
+    dwfl_report_end(symbols->dwfl, NULL, NULL);
+    symbols->module = module;
+}
+
+/* ---- names ------------------------------------------------------------------------ */
+
+/*
+ * Several symbols may stand for one function: mmap, mmap64, __mmap. The one
+ * that people would write comes first: known outside, no underscores, short.
+ */
+static unsigned rank_of(const GElf_Sym *sym, const char *text)
+{
+    static const unsigned char bindings[] = {[STB_LOCAL] = 2, [STB_GLOBAL] = 0, [STB_WEAK] = 0};
+    unsigned binding = GELF_ST_BIND(sym->st_info);
+    unsigned type = GELF_ST_TYPE(sym->st_info);
+    size_t underscores = strspn(text, "_");
+
+    return (type == STT_NOTYPE ? 1u << 20 : 0) | (sym->st_size ? 0 : 1u << 19) |
+           (binding < VT_COUNTOF(bindings) ? bindings[binding] : 1u) << 16 |
+           (unsigned)vt_min(text[underscores] == 'Z' || text[underscores] == 'R' ? 0 : underscores,
+                            255)
+               << 8 |
+           (unsigned)vt_min(strlen(text), 255);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    return x->rank < y->rank ? -1 : x->rank > y->rank;
+}
+
+static int read_names(struct vt_symbols *symbols)
+{
+    int count = symbols->module ? dwfl_module_getsymtab(symbols->module) : 0;
+
+    symbols->read = true;
+    for (int i = 1; i < count; i++) {
+        GElf_Sym sym;
+        GElf_Addr start;
+        GElf_Word section;
+        const char *text =
+            dwfl_module_getsym_info(symbols->module, i, &sym, &start, &section, NULL, NULL);
+        unsigned type = GELF_ST_TYPE(sym.st_info);
+        if (!text || !*text || section == SHN_UNDEF || section == SHN_ABS ||
+            (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE))
+            continue;
+        if (vt_reserve((void **)&symbols->names, &symbols->name_capacity, symbols->name_count + 1,
+                       sizeof(*symbols->names)))
+            return -ENOMEM;
+        symbols->names[symbols->name_count++] =
+            (struct name){start, sym.st_size, text, rank_of(&sym, text)};
+    }
+    if (symbols->name_count)
+        qsort(symbols->names, symbols->name_count, sizeof(*symbols->names), compare);
+    return 0;
+}
+
+/* The best symbol that holds the address, or null. */
+static const struct name *name_at(const struct vt_symbols *symbols, vt_addr address)
+{
+    const struct name *names = symbols->names;
+    size_t low = 0, high = symbols->name_count;
+
+    while (low < high) { /* the first that starts above */
+        size_t middle = low + (high - low) / 2;
+        if (names[middle].start > address)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    for (unsigned nested = 0; low > 0 && nested < NESTED_MAX; nested++) {
+        const struct name *best = NULL;
+        vt_addr start = names[low - 1].start;
+        for (; low > 0 && names[low - 1].start == start; low--)
+            if (names[low - 1].size ? address - start < names[low - 1].size : nested == 0)
+                best = &names[low - 1];
+        if (best)
+            return best;
+    }
+    return NULL;
+}
+
+char *vt_demangle(const char *name)
+{
+#ifdef VASTRACE_DEMANGLE
+    if (name[0] == '_' && strlen(name) <= MANGLED_MAX)
+        return cplus_demangle(name, DMGL_AUTO);
+#else
+    (void)name;
+#endif
+    return NULL;
+}
+
+/* Demangled, and without the version that a symbol table may append (memcpy@@GLIBC_2.14). */
+static char *readable(const char *name)
+{
+    char *plain = strndup(name, strcspn(name, "@"));
+    char *demangled = plain ? vt_demangle(plain) : NULL;
+
+    if (!demangled)
+        return plain;
+    free(plain);
+    return demangled;
+}
+
+/* ---- source ---------------------------------------------------------------------------- */
+
+/* A source file's name, from the directory of compilation where it is relative. */
+static char *full_path(const char *directory, const char *name)
+{
+    char *path;
+
+    if (name[0] == '/' || !directory)
+        return strdup(name);
+    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+}
+
+static char *linkage_name(Dwarf_Die *die)
+{
+    static const unsigned int names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
+    Dwarf_Attribute attribute;
+
+    for (size_t i = 0; i < VT_COUNTOF(names); i++) {
+        const char *mangled = dwarf_formstring(dwarf_attr_integrate(die, names[i], &attribute));
+        char *text = mangled ? vt_demangle(mangled) : NULL;
+        if (text)
+            return text;
+    }
+    const char *name = dwarf_diename(die);
+    return strdup(name ? name : "?");
+}
+
+/* Where an inlined function was called. */
+static void call_site(Dwarf_Die *unit, Dwarf_Die *die, char **file, unsigned *line)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word number;
+    Dwarf_Files *files;
+    size_t count;
+
+    *file = NULL;
+    *line = 0;
+    if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &number) == 0 &&
+        dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count) {
+        const char *name = dwarf_filesrc(files, (size_t)number, NULL, NULL);
+        const char *directory = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+        if (name)
+            *file = full_path(directory, name);
+    }
+    if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &number) == 0 &&
+        number <= INT32_MAX)
+        *line = (unsigned)number;
+}
+
+/* The functions that were inlined at the address, and where the one that is left was. */
+static int find_inlined(struct vt_symbols *symbols, vt_addr at, struct vt_frame *frame)
+{
+    struct vt_inlined found[INLINED_MAX];
+    size_t count = 0;
+    Dwarf_Addr bias;
+    Dwarf_Die *scopes = NULL, *chain = NULL;
+    Dwarf_Die *unit = dwfl_module_addrdie(symbols->module, at, &bias);
+
+    if (!unit || dwarf_getscopes(unit, at - bias, &scopes) < 1)
+        return 0;
+    int length = dwarf_getscopes_die(&scopes[0], &chain);
+    for (int i = 0; i < length && count < INLINED_MAX; i++) {
+        int tag = dwarf_tag(&chain[i]);
+        if (tag == DW_TAG_subprogram) {
+            if (!frame->function)
+                frame->function = linkage_name(&chain[i]);
+            break;
+        }
+        if (tag != DW_TAG_inlined_subroutine)
+            continue;
+        char *file;
+        found[count++] = (struct vt_inlined){linkage_name(&chain[i]), frame->file, frame->line};
+        call_site(unit, &chain[i], &file, &frame->line);
+        frame->file = file;
+    }
+    free(scopes);
+    free(chain);
+    if (!count)
+        return 0;
+    struct vt_inlined *inlined = malloc(count * sizeof(*inlined));
+    if (!inlined) {
+        for (size_t i = 0; i < count; i++) {
+            free((char *)found[i].function);
+            free((char *)found[i].file);
+        }
+        return -ENOMEM;
+    }
+    memcpy(inlined, found, count * sizeof(*inlined));
+    frame->inlined = inlined;
+    frame->inlined_count = count;
+    return 0;
+}
+
+static void find_line(struct vt_symbols *symbols, vt_addr at, struct vt_frame *frame)
+{
+    Dwfl_Line *line = dwfl_module_getsrc(symbols->module, at);
+    int number = 0;
+    const char *name = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+
+    if (!name)
+        return;
+    frame->file = full_path(dwfl_line_comp_dir(line), name);
+    frame->line = number > 0 ? (unsigned)number : 0;
+}
+
+int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
+{
+    /* A return address may be the first of the next function. */
+    vt_addr at = frame->interrupted ? frame->address : frame->address - 1;
+
+    if (!symbols->dwfl)
+        open_module(symbols);
+    if (!symbols->read && read_names(symbols))
+        return -ENOMEM;
+    const struct name *name = name_at(symbols, at);
+    if (name) {
+        frame->function = readable(name->text);
+        frame->offset = frame->address - name->start;
+        if (!frame->function)
+            return -ENOMEM;
+    }
+    if (!symbols->module)
+        return 0;
+    find_line(symbols, at, frame);
+    return find_inlined(symbols, at, frame);
+}
+
+void vt_frame_clear(struct vt_frame *frame)
+{
+    for (size_t i = 0; i < frame->inlined_count; i++) {
+        free((char *)frame->inlined[i].function);
+        free((char *)frame->inlined[i].file);
+    }
+    free((struct vt_inlined *)frame->inlined);
+    free((char *)frame->function);
+    free((char *)frame->file);
+    frame->function = frame->file = NULL;
+    frame->inlined = NULL;
+    frame->inlined_count = 0;
+}
+
+struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const char *path,
+                                     const char *debug_directory)
+{
+    struct vt_symbols *symbols = calloc(1, sizeof(*symbols));
+
+    if (!symbols)
+        return NULL;
+    symbols->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    symbols->path = strdup(path);
+    symbols->debug_directory = strdup(debug_directory);
+    symbols->start = elf->load_start;
+    symbols->end = elf->load_end;
+    if (symbols->fd < 0 || !symbols->path || !symbols->debug_directory) {
+        vt_symbols_destroy(symbols);
+        return NULL;
+    }
+    return symbols;
+}
+
+void vt_symbols_destroy(struct vt_symbols *symbols)
+{
+    if (!symbols)
+        return;
+    if (symbols->dwfl)
+        dwfl_end(symbols->dwfl);
+    if (symbols->fd >= 0)
+        close(symbols->fd);
+    free(symbols->names);
+    free(symbols->path);
+    free(symbols->debug_directory);
+    free(symbols);
+}

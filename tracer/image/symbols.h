@@ -1,0 +1,48 @@
+/*
+ * symbols.h - from an address in an ELF file to function, source line and
+ * inlined functions, through elfutils' libdw.
+ *
+ * Slow (a file's symbols and debug information are read when they are first
+ * asked for): never while a tracee is stopped, and once an address. Debug files are found by
+ * build ID and by .gnu_debuglink below the debug directory, and on servers if
+ * the user's DEBUGINFOD_URLS names some.
+ */
+#ifndef IMAGE_SYMBOLS_H
+#define IMAGE_SYMBOLS_H
+
+#include <vastrace/error.h>
+#include <vastrace/stack.h>
+
+#include "image/elf.h"
+
+/* Where Debian and others put separate debug files. */
+#define VT_DEBUG_DIRECTORY "/usr/lib/debug"
+
+struct vt_symbols;
+
+/*
+ * The symbols of an open ELF file, of which the descriptor is duplicated.
+ * path: its name, by which a debug file may be found; debug_directory:
+ * absolute. Null when out of memory or descriptors. What the file holds is not looked at yet.
+ */
+struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const char *path,
+                                     const char *debug_directory);
+void vt_symbols_destroy(struct vt_symbols *symbols); /* null is allowed */
+
+/*
+ * Fill function, offset, file, line and inlined of a frame whose address and
+ * `interrupted` are set. What is not known stays as it is (zero). The strings are the
+ * frame's own: vt_frame_clear(). Returns 0 or -ENOMEM.
+ */
+int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame);
+
+/* Free what vt_symbols_find() gave the frame. */
+void vt_frame_clear(struct vt_frame *frame);
+
+/*
+ * A name of C++, Rust or D as it is written there, without parameters; null if it is none (or
+ * this build has no demangler). free() it.
+ */
+char *vt_demangle(const char *name);
+
+#endif
