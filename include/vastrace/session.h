@@ -45,7 +45,8 @@ bool vt_session_knows_event(const char *name);
  * for its duration and restores their dispositions.
  *
  * Fails with -ENOENT or another errno of execve(2) if the program cannot be
- * run (result->ran is false), of ptrace(2) if it cannot be traced.
+ * run (result->ran is false), of ptrace(2) if it cannot be traced. A program
+ * that was killed while the kernel loaded it has `exited`, by that signal.
  */
 int vt_session_run(const struct vt_session_config *config, struct vt_session_result *result,
                    struct vt_error *err);

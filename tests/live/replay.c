@@ -218,10 +218,16 @@ static const struct {
 
 bool replay_event(struct replay *replay, const struct json *event, char *text, size_t size)
 {
-    struct replay_space *space = space_of(replay, (uint32_t)json_number(event, "space"));
+    uint32_t id = (uint32_t)json_number(event, "space");
+    const struct json *exec = json_get(event, "exec");
+    /* What goes in an exec is of the space before. */
+    uint32_t left = exec && json_get(exec, "left_space") ? (uint32_t)json_number(exec, "left_space")
+                                                         : id;
 
-    json_for_each (change, json_get(event, "changes")) {
+    json_for_each(change, json_get(event, "changes"))
+    {
         char op = json_text(change, "op")[0];
+        struct replay_space *space = space_of(replay, op == '-' ? left : id);
         const char *why = "is no operation";
         bool fits = false;
 

@@ -456,9 +456,8 @@ static void check_auxiliary_vector(void **state)
     unsetenv("LD_SHOW_AUXV");
     live_assert_exited(&result, 0);
     for (size_t i = 0; i < LIVE_COUNT(keys); i++) {
-        const char *found = strstr(result.out, keys[i]);
-
-        if (found)
+        /* The loader of vastrace itself has shown its own before: the last one is the program's. */
+        for (const char *found = result.out; (found = strstr(found, keys[i])); found++)
             *values[i] = strtoull(found + strlen(keys[i]), NULL, 16);
     }
     if (!phdr || !base)

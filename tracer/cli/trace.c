@@ -287,10 +287,12 @@ static int run_session(struct arguments *a)
     struct vt_error err = {0};
     a->config.warn = warn;
     int rc = vt_session_run(&a->config, &result, &err);
-    if (rc && !result.ran)
+    if (rc && !result.ran && !result.exited)
         return cannot_start(a, rc, &err);
     if (rc)
         cli_error("%s", err.text);
+    if (!result.ran)
+        return status_of(result.wait_status);
     if (a->config.verify && result.exactness.agreed != result.exactness.compared)
         return EXIT_OURS;
     if (rc || (a->config.command && !result.exited) || result.sink_failed)

@@ -235,8 +235,9 @@ static void undo_inherited_patch(struct vt_engine *engine, const struct entry *c
 /* ---- starting and attaching ---------------------------------------------- */
 
 int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, pid_t *pid,
-                     struct vt_error *err)
+                     int *wait_status, struct vt_error *err)
 {
+    *wait_status = 0;
     struct vt_spawn spawn;
     int rc = vt_spawn_begin(&spawn, launch, err);
     if (rc)
@@ -265,14 +266,14 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
 
     /* Run it through its own preparations; they are ours, not the program's. */
     for (;;) {
-        int status;
+        int status = 0;
         pid_t got = waitpid(spawn.pid, &status, __WALL);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 || !WIFSTOPPED(status)) {
             forget(engine, e);
-            rc = vt_spawn_failure(&spawn, err);
-            return rc;
+            *wait_status = WIFSIGNALED(status) ? status : 0;
+            return vt_spawn_failure(&spawn, status, err);
         }
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
             rc = vt_reserve((void **)&engine->queue, &engine->queue_capacity, 1,

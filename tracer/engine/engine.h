@@ -75,10 +75,12 @@ void vt_engine_destroy(struct vt_engine *engine);
 
 /*
  * Start a program; its first stop will be EXEC. Fails with execve's errno if
- * it cannot be run (nothing is left behind), -EPERM if it cannot be traced.
+ * it cannot be run (nothing is left behind), -EPERM if it cannot be traced. If
+ * it was killed while the kernel loaded it, *wait_status says by which signal;
+ * else that is 0.
  */
 int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, pid_t *pid,
-                     struct vt_error *err);
+                     int *wait_status, struct vt_error *err);
 
 /*
  * Seize a process with all its threads and bring them to a stop, as far as

@@ -215,14 +215,20 @@ void vt_spawn_done(struct vt_spawn *spawn)
     free(spawn->path);
 }
 
-int vt_spawn_failure(struct vt_spawn *spawn, struct vt_error *err)
+int vt_spawn_failure(struct vt_spawn *spawn, int wait_status, struct vt_error *err)
 {
     struct failure failure;
     int rc;
     if (read(spawn->failure, &failure, sizeof(failure)) == (ssize_t)sizeof(failure))
         rc = failure_error(spawn, &failure, err);
+    else if (WIFSIGNALED(wait_status)) /* beyond the point where execve can return */
+        rc = vt_error_set(err, ENOEXEC,
+                          "cannot run %s: ended by SIG%s before its first instruction (is the file "
+                          "malformed?)",
+                          spawn->path, sigabbrev_np(WTERMSIG(wait_status)));
     else
-        rc = vt_error_set(err, EINTR, "%s was ended before it ran", spawn->name);
+        rc = vt_error_set(err, ENOEXEC, "cannot run %s: it ended before its first instruction",
+                          spawn->path);
     vt_spawn_done(spawn);
     return rc;
 }

@@ -30,7 +30,7 @@ void vt_spawn_release(struct vt_spawn *spawn);
 void vt_spawn_done(struct vt_spawn *spawn);
 
 /* It ended before the program ran: say why, free what is held. Returns -errno. */
-int vt_spawn_failure(struct vt_spawn *spawn, struct vt_error *err);
+int vt_spawn_failure(struct vt_spawn *spawn, int wait_status, struct vt_error *err);
 
 /* Kill and reap it, free what is held. */
 void vt_spawn_abort(struct vt_spawn *spawn);

@@ -1261,9 +1261,13 @@ static int start(struct live *live, struct vt_error *err)
             .filter = !config->duration_ns && !config->all_syscalls,
             .files = live->files,
         };
-        int rc = vt_engine_launch(live->engine, &launch, &live->root, err);
-        if (rc)
+        int status;
+        int rc = vt_engine_launch(live->engine, &launch, &live->root, &status, err);
+        if (rc) {
+            live->result->exited = WIFSIGNALED(status);
+            live->result->wait_status = status;
             return rc;
+        }
         live->now_ns = vt_clock_ns();
         struct process *process = add_process(live, live->root);
         if (!process)
