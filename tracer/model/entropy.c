@@ -5,7 +5,7 @@
  *
  * Invariants: every tail function is monotone in what it is solved for, so that
  * bisection finds the one bound; nothing here is simulated or asymptotic but
- * the two tests of evenness, which only choose among exact intervals.
+ * the tests of evenness, which only choose among exact intervals.
  */
 #include "model/entropy.h"
 
@@ -17,15 +17,13 @@
 /* Each end of a two-sided interval may miss with half of what is left. */
 #define TAIL ((1 - VT_ENTROPY_CONFIDENCE) / 2)
 
-enum { BISECTIONS = 80 }; /* more than a double has bits */
+enum { BISECTIONS = 56 }; /* to the last bits of a double */
 
 const char *vt_entropy_method_name(enum vt_entropy_method method)
 {
     static const char *const names[] = {
-        [VT_ENTROPY_NONE] = "none",
-        [VT_ENTROPY_FIXED] = "fixed",
-        [VT_ENTROPY_RANGE] = "range",
-        [VT_ENTROPY_COLLISIONS] = "collisions",
+        [VT_ENTROPY_NONE] = "none",     [VT_ENTROPY_FIXED] = "fixed",
+        [VT_ENTROPY_RANGE] = "range",   [VT_ENTROPY_COLLISIONS] = "collisions",
         [VT_ENTROPY_BOUNDS] = "bounds",
     };
     return names[method];
@@ -44,7 +42,7 @@ static double beta_left(double x, double a, double b)
     double log_front = a * log(x) + b * log1p(-x) + lgamma_r(a + b, &ignored) -
                        lgamma_r(a, &ignored) - lgamma_r(b, &ignored) - log(a);
     double rest = 0;
-    for (double m = ceil(60 + 6 * sqrt(fmax(a, b))); m >= 1; m--) {
+    for (double m = ceil(24 + 3 * sqrt(fmax(a, b))); m >= 1; m--) {
         double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
         double odd = -(a + m - 1) * (a + b + m - 1) * x / ((a + 2 * m - 2) * (a + 2 * m - 1));
         rest = odd / (1 + even / (1 + rest));
@@ -177,18 +175,30 @@ static double judge_spread(const struct vt_entropy *e, const uint64_t *sorted)
     return fmin(fmax(chance, 0), 1);
 }
 
-/* The chance of so many equal pairs or more, in the least number of places that the range allows. */
+/* The chance that a standard normal variable is above z. */
+static double normal_above(double z)
+{
+    return erfc(z / sqrt(2)) / 2;
+}
+
+/*
+ * The chance of so many equal pairs or more, in the least number of places that
+ * the range allows. With few places this is the chi-squared test (by the cube
+ * root of Wilson and Hilferty); with more places than draws the pairs are as
+ * good as independent and rare, and Poisson's.
+ */
 static double judge_collisions(const struct vt_entropy *e)
 {
-    double expected = (double)e->pairs / exp2(e->range.low);
-    double seen = (double)e->equal_pairs;
+    double places = exp2(e->range.low), n = (double)e->count, seen = (double)e->equal_pairs;
+    double expected = (double)e->pairs / places;
     if (seen <= expected)
         return 1;
-    if (expected > 100) { /* pairs of even draws are uncorrelated: the variance is a binomial's */
-        double deviation = sqrt(expected * (1 - exp2(-e->range.low)));
-        return deviation > 0 ? erfc((seen - expected) / deviation / sqrt(2)) / 2 : 1;
+    if (places <= n || expected > 200) {
+        double free = places - 1, part = 2 / (9 * free);
+        double squared = places * (2 * seen + n) / n - n;
+        return normal_above((cbrt(squared / free) - (1 - part)) / sqrt(part));
     }
-    if (seen > 1000) /* at most 100 were to be expected */
+    if (seen > 1000) /* at most 200 were to be expected */
         return 0;
     double term = exp(-expected), below = 0;
     for (double k = 0; k < seen; k++) {
@@ -198,11 +208,29 @@ static double judge_collisions(const struct vt_entropy *e)
     return fmax(1 - below, 0);
 }
 
-bool vt_entropy_fair_bit(const struct vt_entropy *e, unsigned bit)
+/*
+ * In an even sample the low bits are fair coins. How high that holds depends on
+ * the span: a bit whose pattern repeats often enough in it differs from a coin by
+ * less than what n draws can show. This finds places that are not a step apart
+ * but mostly several: then the low bits of few draws are set.
+ */
+static void judge_bits(struct vt_entropy *e)
 {
-    double n = (double)e->count;
-    double off = fabs((double)e->set[bit] - n / 2);
-    return n < 1 || erfc(fmax(off - 0.5, 0) / (sqrt(n) / 2) / sqrt(2)) >= VT_ENTROPY_ODD;
+    double span = (double)(e->highest - e->lowest), n = (double)e->count, tested = 0, p[64];
+    for (unsigned bit = 0; bit < 64; bit++) {
+        p[bit] = 1;
+        if (!(e->moved >> bit & 1) || exp2(bit + 1.0) * 4 * sqrt(n) > span)
+            continue;
+        double rarer = fmin((double)e->set[bit], n - (double)e->set[bit]);
+        p[bit] = fmin(1, 2 * beta(0.5, n - rarer, rarer + 1));
+        tested++;
+    }
+    for (unsigned bit = 0; bit < 64; bit++) { /* the more are tested, the odder one must be */
+        if (p[bit] < 1)
+            e->even_bits = fmin(e->even_bits, p[bit] * tested);
+        if (p[bit] < 1 && p[bit] * tested < VT_ENTROPY_ODD)
+            e->odd_bits |= UINT64_C(1) << bit;
+    }
 }
 
 /* ---- all of it -------------------------------------------------------------------- */
@@ -270,7 +298,7 @@ static void choose(struct vt_entropy *e)
 void vt_entropy_judge(uint64_t *draws, size_t count, struct vt_entropy *e)
 {
     *e = (struct vt_entropy){.count = count, .guess_chance = 1, .even = true};
-    e->even_spread = e->even_collisions = 1;
+    e->even_spread = e->even_collisions = e->even_bits = 1;
     e->range = e->collisions = e->bits = (struct vt_entropy_interval){NAN, 0, INFINITY};
     if (count)
         e->lowest = e->highest = draws[0], e->distinct = e->most_often = 1;
@@ -294,6 +322,8 @@ void vt_entropy_judge(uint64_t *draws, size_t count, struct vt_entropy *e)
     judge_range(e);
     e->even_spread = judge_spread(e, draws);
     e->even_collisions = e->moved ? judge_collisions(e) : 1;
-    e->even = e->even_spread >= VT_ENTROPY_ODD && e->even_collisions >= VT_ENTROPY_ODD;
+    judge_bits(e);
+    e->even = e->even_spread >= VT_ENTROPY_ODD && e->even_collisions >= VT_ENTROPY_ODD &&
+              !e->odd_bits;
     choose(e);
 }

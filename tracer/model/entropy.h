@@ -53,8 +53,8 @@ struct vt_entropy_interval {
 
 /* What one sample tells. */
 struct vt_entropy {
-    size_t count;      /* draws */
-    uint64_t lowest;   /* 0 without draws, as are all that follow */
+    size_t count;    /* draws */
+    uint64_t lowest; /* 0 without draws, as are all that follow */
     uint64_t highest;
     size_t distinct;   /* different values; so many places there are, for certain */
     size_t most_often; /* how often the most frequent value came */
@@ -70,9 +70,11 @@ struct vt_entropy {
     double guess;                          /* lower bound of the min-entropy */
     double guess_chance;                   /* the same as a chance: 2^-guess, at most 1 */
 
-    bool even;              /* neither test below calls the sample odd */
+    bool even;              /* none of the tests below calls the sample odd */
     double even_spread;     /* chance of an even sample to be spread at least as unevenly */
-    double even_collisions; /* and to collide at least as often */
+    double even_collisions; /* to collide at least as often */
+    double even_bits;       /* to have a bit that is as unlike a fair coin */
+    uint64_t odd_bits;      /* bits that should be fair coins in an even sample, and are not */
 
     enum vt_entropy_method method;
     struct vt_entropy_interval bits; /* the headline, by that method */
@@ -83,8 +85,5 @@ struct vt_entropy {
  * on return.
  */
 void vt_entropy_judge(uint64_t *draws, size_t count, struct vt_entropy *entropy);
-
-/* True if bit i came set about as often as a fair coin falls on heads (by VT_ENTROPY_ODD). */
-bool vt_entropy_fair_bit(const struct vt_entropy *entropy, unsigned bit);
 
 #endif
