@@ -35,12 +35,16 @@ struct cli_command {
 
 extern const struct cli_command cli_trace;
 extern const struct cli_command cli_layout;
+extern const struct cli_command cli_aslr;
 
 /* All commands, ended by a null pointer; the trace first. */
 extern const struct cli_command *const cli_commands[];
 
 /* `vastrace: ` and the text on standard error, control characters escaped. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Say why a program could not be launched; rc is the launch's. Returns the exit status for it. */
+int cli_cannot_run(int rc, const struct vt_error *err);
 
 /* The help of one command (all of them for the trace), on standard output. */
 void cli_help(const struct cli_command *command);

@@ -8,25 +8,29 @@
  *                          kind.c     what a region is for
  *                          maps.c     the text of /proc/PID/maps
  *                          objects.c  interned files and names; names.c words
+ *                          entropy.c  what a sample of addresses proves
  *   tracer/engine/         engine.c   ptrace: waits, stops, resuming, detaching
  *                          spawn.c    starting a program; signals.c the tracer's own
  *                          arch_x86.c call numbers, decoding, the seccomp filter
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
+ *                          aslr.c     ASLR judged; aslr_text.c, aslr_json.c formats
  *   tracer/session/        live.c     threads, order among calls, events
  *                          space.c    one address space: model, images, kernel
  *                          emit.c     filter and queue to the sinks
  *                          snapshot.c a live process's map without tracing
+ *                          aslr.c     many launches, to where each part lies
  *   tracer/cli/            options.c  parsing and help from tables
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
  *                          layout.c   `vastrace layout PID`
+ *                          aslr.c     `vastrace aslr PROGRAM`
  */
 #include <string.h>
 
 #include "cli/cli.h"
 
-const struct cli_command *const cli_commands[] = {&cli_trace, &cli_layout, NULL};
+const struct cli_command *const cli_commands[] = {&cli_trace, &cli_layout, &cli_aslr, NULL};
 
 int main(int argc, char **argv)
 {

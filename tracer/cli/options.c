@@ -31,6 +31,14 @@ void cli_error(const char *fmt, ...)
     vt_buf_deinit(&out);
 }
 
+int cli_cannot_run(int rc, const struct vt_error *err)
+{
+    cli_error("%s", err->text);
+    if (rc == -ENOMEM || rc == -EPERM)
+        return EXIT_OURS;
+    return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+}
+
 static void help_option(const struct cli_option *option)
 {
     char left[64];

@@ -275,10 +275,10 @@ static int status_of(int wait_status)
 
 static int cannot_start(const struct arguments *a, int rc, const struct vt_error *err)
 {
+    if (a->config.command)
+        return cli_cannot_run(rc, err);
     cli_error("%s", err->text);
-    if (!a->config.command || rc == -ENOMEM || rc == -EPERM)
-        return EXIT_OURS;
-    return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    return EXIT_OURS;
 }
 
 static int run_session(struct arguments *a)
