@@ -100,6 +100,7 @@ struct vt_unwinder {
     uint64_t table; /* the one entry */
     vt_addr frame_ip;
     enum vt_stack_end why;
+    bool outermost;  /* the frame at hand has no caller */
     bool trampoline; /* the frame at hand is a signal's, and no table said so */
     struct asked *asked;
     size_t asked_count;
@@ -305,7 +306,14 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
     enum vt_code code = u->source->find(u->source->context, ip, &place);
     if (code == VT_CODE_IMAGE)
         entry = vt_unwind_tables_find(place.tables, ip - place.bias);
-    if (!entry) {
+    if (!entry && code == VT_CODE_IMAGE && ip == u->frame_ip - 1 &&
+        (entry = vt_unwind_tables_find(place.tables, u->frame_ip - place.bias)) &&
+        entry->start == u->frame_ip - place.bias) {
+        /* Nothing was called from in front of a function: makecontext(3) put the address there. */
+        u->outermost = true;
+        return -UNW_ESTOPUNWIND;
+    }
+    if (!entry || ip - place.bias < entry->start) {
         if (code != VT_CODE_NOWHERE && is_trampoline(u)) {
             u->trampoline = true;
             return -UNW_ENOINFO;
@@ -388,10 +396,13 @@ static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
         u->sps[*count] = sp;
         ++*count;
         u->why = VT_STACK_COMPLETE;
-        u->trampoline = false;
+        u->trampoline = u->outermost = false;
         u->frame_ip = ip;
         int rc = unw_step(&cursor);
-        if (rc < 0 && sp == u->source->outermost_sp) /* assembly that needs no tables */
+        if (u->outermost)
+            u->frames[*count - 1].interrupted = true;
+        /* A program's first function is assembly, often without tables. */
+        if (rc < 0 && (u->outermost || sp == u->source->outermost_sp))
             return VT_STACK_COMPLETE;
         if (rc < 0 && u->why == VT_STACK_CORRUPT && *count > 1)
             --*count; /* that frame was none */
@@ -407,6 +418,8 @@ static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
         if (*count == u->depth)
             return is_code(u, ip - 1) ? VT_STACK_DEPTH : VT_STACK_CORRUPT;
         interrupted = u->trampoline || is_signal_code(u, u->frame_ip);
+        if (interrupted) /* nobody called this code: the kernel made its return address */
+            u->frames[*count - 1].interrupted = true;
     }
 }
 
