@@ -56,6 +56,7 @@ struct shared {
     int64_t in_call_since;
     size_t loose_calls; /* under way without order */
     bool loose;
+    bool suspect;           /* a thread vanished in the midst of a call: what it did is not known */
     struct thread *queue; /* stopped at entry, first come first */
     struct thread **queue_end;
 };
@@ -386,6 +387,10 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
 {
     struct shared *shared = thread->shared;
     struct vt_error err = {0};
+    if (shared->suspect) {
+        shared->suspect = false;
+        resync(live, thread, "a thread ended in the midst of a call");
+    }
     size_t from = mark(live);
 
     int rc = vt_space_grow(shared->space, &live->emitter.changes);
@@ -748,6 +753,8 @@ static void remove_thread(struct live *live, struct thread *thread)
     struct shared *shared = thread->shared;
     struct thread **at = &process->threads;
     unqueue(live, thread);
+    if (shared && (shared->in_call == thread || thread->in_loose_call))
+        shared->suspect = true;
     leave_call(thread);
     while (*at != thread)
         at = &(*at)->next;
