@@ -66,6 +66,10 @@ struct vt_detail {
         *image; /* the image's file; set also for its anonymous bss; may be null */
 };
 
+/* glibc's HEAP_MAX_SIZE: a heap of an arena begins at a multiple of it (64-bit and 32-bit programs). */
+#define VT_ARENA_HEAP    (UINT64_C(64) << 20)
+#define VT_ARENA_HEAP_32 (UINT64_C(1) << 20)
+
 /* How a program was linked, as its ELF header and program headers tell. */
 enum vt_program_type {
     VT_PROGRAM_UNKNOWN,
@@ -203,7 +207,7 @@ struct vt_event {
     const struct vt_detail *details; /* change_count of them */
     size_t change_count;
     uint64_t mapped_bytes; /* of the space, after the event */
-    uint64_t heap_bytes;   /* of these, VT_KIND_HEAP */
+    uint64_t heap_bytes;   /* from start_brk to the break, whole pages, after the event */
     pid_t parent;          /* FORK, THREAD: the creator's tid; 0 not known */
     bool shares_space;     /* THREAD: a process of its own, sharing the space */
     const char *note;      /* one clause for eyes ("refused by a mapping at ..."), or null */

@@ -27,7 +27,7 @@ enum vt_kind {
     VT_KIND_BSS,          /* zero-initialised data of an ELF image */
     VT_KIND_RELRO,        /* data that is read-only after relocation (PT_GNU_RELRO) */
     VT_KIND_TLS,          /* the initial image of thread-local data (PT_TLS) */
-    VT_KIND_HEAP,         /* between start_brk and the program break */
+    VT_KIND_HEAP,         /* between start_brk and the program break, or in a malloc arena */
     VT_KIND_STACK,        /* the stack that the kernel made for the main thread */
     VT_KIND_THREAD_STACK, /* mapped to be a stack: MAP_STACK, or a thread started on it */
     VT_KIND_ANON,         /* private anonymous memory */
@@ -49,6 +49,9 @@ enum vt_region_flag {
     VT_REGION_SHARED = 1,    /* MAP_SHARED: 's' in /proc/PID/maps */
     VT_REGION_GROWSDOWN = 2, /* the kernel extends it downwards on a fault */
     VT_REGION_STACK = 4,     /* made with MAP_STACK, or found to be a thread's stack */
+    VT_REGION_ARENA = 8,     /* inferred: a heap of one of glibc malloc's arenas */
+    /* Those that /proc/PID/maps does not show. */
+    VT_REGION_HIDDEN = VT_REGION_GROWSDOWN | VT_REGION_STACK | VT_REGION_ARENA,
 };
 
 /* What lies behind a region. */
@@ -195,7 +198,7 @@ int vt_layout_reclassify(struct vt_layout *layout, vt_addr start, vt_addr end,
 /*
  * Make [start, end) equal to what the kernel says: `regions` ascending, not
  * overlapping, clipped here to the range. Only differences become changes.
- * Flags the kernel's map does not show (GROWSDOWN, STACK) are kept from what
+ * Flags the kernel's map does not show (VT_REGION_HIDDEN) are kept from what
  * lies there already.
  */
 int vt_layout_assign(struct vt_layout *layout, vt_addr start, vt_addr end,

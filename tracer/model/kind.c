@@ -55,6 +55,8 @@ uint8_t vt_kind_plain(const struct vt_layout_marks *marks, const struct vt_regio
             return VT_KIND_GUARD;
         return region->flags & VT_REGION_STACK ? VT_KIND_THREAD_STACK : VT_KIND_STACK;
     }
+    if (region->flags & VT_REGION_ARENA)
+        return region->prot == VT_PROT_NONE ? VT_KIND_RESERVE : VT_KIND_HEAP;
     if (!region->object && marks->heap_start && marks->heap_end > marks->heap_start) {
         uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
         vt_addr low = vt_round_down(marks->heap_start, page);

@@ -596,7 +596,6 @@ int vt_layout_move(struct vt_layout *layout, vt_addr from, vt_addr to, uint64_t 
 /* Append what the kernel says of a range, with the flags that only we know. */
 static int add_told(struct vt_layout *layout, const struct vt_region *told, size_t *hint)
 {
-    const uint8_t known = VT_REGION_GROWSDOWN | VT_REGION_STACK;
     const struct vt_regions *old = &layout->old;
     int rc = 0;
     for (vt_addr at = told->start; at < told->end && !rc;) {
@@ -608,7 +607,7 @@ static int add_told(struct vt_layout *layout, const struct vt_region *told, size
             next = vt_min(next, o->start > at ? o->start : o->end);
         struct vt_region part = clip(told, at, next);
         if (o && o->start <= at && vt_object_same(o->object, part.object))
-            part.flags |= o->flags & known;
+            part.flags |= o->flags & VT_REGION_HIDDEN;
         rc = add_fresh(layout, &part);
         at = next;
     }

@@ -56,7 +56,7 @@ struct shared {
     int64_t in_call_since;
     size_t loose_calls; /* under way without order */
     bool loose;
-    bool suspect;           /* a thread vanished in the midst of a call: what it did is not known */
+    bool suspect;         /* a thread vanished in the midst of a call: what it did is not known */
     struct thread *queue; /* stopped at entry, first come first */
     struct thread **queue_end;
 };
@@ -313,7 +313,7 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
     if (shared) {
         event->space = shared->space->id;
         event->mapped_bytes = vt_layout_sums(shared->space->layout)->total_bytes;
-        event->heap_bytes = vt_layout_sums(shared->space->layout)->bytes[VT_KIND_HEAP];
+        event->heap_bytes = vt_space_heap_bytes(shared->space);
         if (vt_emit_reserve_details(&live->emitter))
             vt_space_details(shared->space, changes->items + from, changes->count - from,
                              live->emitter.details + from);

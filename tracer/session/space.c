@@ -391,6 +391,35 @@ int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *change
     return rc ? rc : mark_stack(space);
 }
 
+uint64_t vt_space_heap_bytes(const struct vt_space *space)
+{
+    const struct vt_layout_marks *marks = vt_layout_marks(space->layout);
+    uint64_t low = vt_round_up(marks->heap_start, space->world->page);
+    uint64_t high = vt_round_up(marks->heap_end, space->world->page);
+    return high > low ? high - low : 0;
+}
+
+/* ---- arenas -------------------------------------------------------------------- */
+
+/*
+ * Inferred: glibc's malloc reserves HEAP_MAX_SIZE bytes, aligned to their size, for each further
+ * heap of an arena and then makes it usable from its beginning on, by mprotect (malloc/arena.c).
+ */
+static void notice_arena(struct vt_space *space, const struct vt_memop *op,
+                         const struct vt_outcome *outcome)
+{
+    const struct vt_region *r = vt_layout_find(space->layout, op->addr);
+    bool is_32_bit = space->image_count && space->images[0].elf->class_bits == 32;
+    uint64_t size = is_32_bit ? VT_ARENA_HEAP_32 : VT_ARENA_HEAP;
+
+    if (op->type != VT_MEMOP_PROTECT || outcome->failed || op->addr % size || !r || r->object ||
+        (op->prot & (VT_PROT_READ | VT_PROT_WRITE)) != (VT_PROT_READ | VT_PROT_WRITE) ||
+        r->prot != VT_PROT_NONE || (r->flags & (VT_REGION_SHARED | VT_REGION_HIDDEN)) ||
+        r->start > op->addr || r->end < op->addr + size || op->length >= size)
+        return;
+    vt_layout_flag(space->layout, op->addr, op->addr + size, VT_REGION_ARENA, 0, NULL);
+}
+
 /* ---- calls ------------------------------------------------------------------------- */
 
 int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
@@ -421,6 +450,7 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
                 consider(space, tid, &mapped);
         }
     }
+    notice_arena(space, op, outcome);
     rc = vt_memop_apply(space->layout, op, outcome, changes, doubts);
     if (rc)
         return vt_error_errno(err, -rc, "cannot store a change of the memory map");

@@ -93,6 +93,9 @@ int vt_space_note_stack(struct vt_space *space, vt_addr sp, struct vt_changes *c
 void vt_space_details(const struct vt_space *space, const struct vt_change *changes, size_t count,
                       struct vt_detail *details);
 
+/* From start_brk to the program break, in whole pages, as far as they are known. */
+uint64_t vt_space_heap_bytes(const struct vt_space *space);
+
 /* The image that covers addr, or null. */
 const struct vt_placed *vt_space_image_at(const struct vt_space *space, vt_addr addr);
 

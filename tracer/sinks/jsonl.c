@@ -241,6 +241,10 @@ static void put_change(struct vt_buf *out, const struct vt_change *change,
         NAME(out, "offset");
         put_hex(out, region->offset);
     }
+    if (region->flags & VT_REGION_ARENA) {
+        NAME(out, "inferred");
+        put_word(out, "arena");
+    }
     if (change->op == VT_CHANGE_MOVED) {
         NAME(out, "from");
         vt_buf_char(out, '[');

@@ -274,7 +274,14 @@ static void what_heap(struct what *what, const struct vt_event *event,
     int64_t growth = heap_growth(change);
     bool altered = change->op == VT_CHANGE_ALTERED || change->op == VT_CHANGE_MOVED;
 
-    if (event->cause != VT_CAUSE_CALL || !growth || altered)
+    const struct vt_region *region = change->op == VT_CHANGE_GONE ? &change->before
+                                                                  : &change->after;
+    if (region->flags & VT_REGION_ARENA && region->kind == VT_KIND_HEAP) {
+        clause(what);
+        vt_buf_str(out, "malloc arena (inferred)");
+        return;
+    }
+    if (!event->call || strcmp(event->call->name, "brk") != 0 || !growth || altered)
         return;
     clause(what);
     vt_buf_str(out, "heap ");
