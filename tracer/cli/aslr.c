@@ -48,7 +48,7 @@ static unsigned terminal_width(void)
 static bool color_by_default(void)
 {
     const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
 /* When the count of launches was last shown on a terminal; 0: not yet. */
@@ -81,7 +81,7 @@ static bool parse_color(struct arguments *a, const char *when)
 {
     static const char *const names[] = {"never", "always", "auto"};
     size_t which = 0;
-    while (which < VT_COUNTOF(names) && strcmp(when, names[which]))
+    while (which < VT_COUNTOF(names) && strcmp(when, names[which]) != 0)
         which++;
     if (which == VT_COUNTOF(names)) {
         cli_error("--color %s: give auto, always or never", when);

@@ -42,7 +42,8 @@ static double beta_left(double x, double a, double b)
     double log_front = a * log(x) + b * log1p(-x) + lgamma_r(a + b, &ignored) -
                        lgamma_r(a, &ignored) - lgamma_r(b, &ignored) - log(a);
     double rest = 0;
-    for (double m = ceil(24 + 3 * sqrt(fmax(a, b))); m >= 1; m--) {
+    for (int i = 24 + (int)(3 * sqrt(fmax(a, b))); i > 0; i--) {
+        double m = i;
         double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
         double odd = -(a + m - 1) * (a + b + m - 1) * x / ((a + 2 * m - 2) * (a + 2 * m - 1));
         rest = odd / (1 + even / (1 + rest));
@@ -131,10 +132,17 @@ static double places_for(double n, double span, bool middle, double tail)
     return low > 63.999 ? INFINITY : exp2(low);
 }
 
+/* How many steps a value is above the lowest. */
+static double steps_to(const struct vt_entropy *e, uint64_t value)
+{
+    uint64_t steps = e->step ? (value - e->lowest) / e->step : 0;
+    return (double)steps;
+}
+
 static void judge_range(struct vt_entropy *e)
 {
     double n = (double)e->count;
-    double span = e->step ? (double)((e->highest - e->lowest) / e->step) : 0;
+    double span = steps_to(e, e->highest);
     double least = span + 1;
     double high = floor(places_for(n, span, false, TAIL) * (1 + 1e-12));
     /* At least this near: all but the chance to be nearer. */
@@ -157,9 +165,9 @@ static double judge_spread(const struct vt_entropy *e, const uint64_t *sorted)
     if (e->count < 7 || !e->step)
         return 1;
     double n = (double)e->count - 2, distance = 0;
-    double places = (double)((e->highest - e->lowest) / e->step) + 1;
+    double places = steps_to(e, e->highest) + 1;
     for (size_t i = 1; i + 1 < e->count; i++) {
-        double place = (double)((sorted[i] - e->lowest) / e->step);
+        double place = steps_to(e, sorted[i]);
         bool first = i == 1 || sorted[i] != sorted[i - 1];
         bool last = i + 2 == e->count || sorted[i] != sorted[i + 1];
         if (first)
@@ -201,9 +209,9 @@ static double judge_collisions(const struct vt_entropy *e)
     if (seen > 1000) /* at most 200 were to be expected */
         return 0;
     double term = exp(-expected), below = 0;
-    for (double k = 0; k < seen; k++) {
+    for (uint64_t k = 0; k < e->equal_pairs; k++) {
         below += term;
-        term *= expected / (k + 1);
+        term *= expected / (double)(k + 1);
     }
     return fmax(1 - below, 0);
 }

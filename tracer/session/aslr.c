@@ -246,12 +246,12 @@ static struct vt_aslr *create(const struct vt_aslr_config *config)
     return aslr;
 }
 
-int vt_aslr_gather(const struct vt_aslr_config *config, struct vt_aslr **ret, struct vt_error *err)
+int vt_aslr_gather(const struct vt_aslr_config *config, struct vt_aslr **aslr, struct vt_error *err)
 {
     struct gather g = {.config = config, .aslr = create(config)};
     int rc = -ENOMEM;
 
-    *ret = NULL;
+    *aslr = NULL;
     g.engine = vt_engine_create();
     g.objects = vt_objects_create();
     vt_procmap_init(&g.map);
@@ -275,6 +275,6 @@ int vt_aslr_gather(const struct vt_aslr_config *config, struct vt_aslr **ret, st
     if (rc)
         vt_aslr_destroy(g.aslr);
     else
-        *ret = g.aslr;
+        *aslr = g.aslr;
     return rc;
 }

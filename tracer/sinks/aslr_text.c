@@ -3,7 +3,8 @@
  * the bits that moved, what moves together, and how the numbers are meant.
  *
  * Invariants: ASCII alone, so that every terminal shows it; no line of ours is
- * wider than 80 columns but where the terminal is (a long path may be).
+ * wider than 80 columns but where the terminal is (a long path may be, and a table
+ * of addresses above 2^48, which 5-level paging has for those who ask).
  */
 #include <math.h>
 #include <stdarg.h>
@@ -182,12 +183,14 @@ static void settings(struct page *p)
         vt_buf_str(p->out, "not readable here");
     else if (s->personality & VT_ASLR_OFF)
         painted(p, DOUBT, "ADDR_NO_RANDOMIZE: nothing is randomised (%s)",
-                p->aslr->no_aslr ? "--no-aslr" : "inherited, as from setarch -R");
+                p->aslr->no_aslr ? "--no-aslr" : "inherited");
     else
         vt_buf_str(p->out, "leaves randomisation on");
-    if (s->personality >= 0 && (s->personality & VT_ASLR_COMPAT_LAYOUT))
-        vt_buf_str(p->out, "; ADDR_COMPAT_LAYOUT: mmap goes upwards");
     vt_buf_char(p->out, '\n');
+    if (s->personality >= 0 && (s->personality & VT_ASLR_COMPAT_LAYOUT)) {
+        label(p, "");
+        vt_buf_str(p->out, "ADDR_COMPAT_LAYOUT: mmap goes upwards\n");
+    }
 }
 
 /* ---- the parts -------------------------------------------------------------------- */
