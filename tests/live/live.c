@@ -658,12 +658,15 @@ size_t live_count_lines(const struct live_result *result, const char *line)
     return count;
 }
 
-void live_skip_if_said(const struct live_result *result)
+void live_skip_if_said(struct live_result *result)
 {
-    char text[256];
+    char text[256], title[sizeof result->title];
 
-    if (live_fact(result, "skip", text, sizeof text))
-        live_skip("%s: %s", result->title, text);
+    if (!live_fact(result, "skip", text, sizeof text))
+        return;
+    memcpy(title, result->title, sizeof title);
+    live_free(result); /* skipping does not return */
+    live_skip("%s: %s", title, text);
 }
 
 /* --- what the timeline tells --- */

@@ -118,7 +118,7 @@ uint64_t live_fact_number(const struct live_result *result, const char *key, int
 size_t live_count_lines(const struct live_result *result, const char *line);
 
 /* Skip if the fixture said skip=; to be called before any assertion on what it did. */
-void live_skip_if_said(const struct live_result *result);
+void live_skip_if_said(struct live_result *result); /* frees it if it skips */
 
 /* --- what the timeline tells --- */
 
