@@ -125,14 +125,36 @@ struct vt_exactness {
     uint64_t lost;      /* things that should have been read and could not be */
 };
 
+/* Which stack a stack pointer is on. */
+enum vt_sp_place {
+    VT_SP_UNKNOWN,
+    VT_SP_OWN,       /* the thread's own */
+    VT_SP_ALTERNATE, /* its alternate signal stack (sigaltstack(2)) */
+    VT_SP_OTHER,     /* another one that the program switched to (makecontext(3), coroutines) */
+};
+
+#define VT_STACK_USES 16
+
+/* One thread's own stack and how far it was seen to be used. */
+struct vt_stack_use {
+    pid_t tid;
+    bool main;   /* the kernel's own stack, which grows */
+    vt_addr low; /* its region; for the main stack as far as it has grown */
+    vt_addr high;
+    vt_addr floor;     /* the lowest address it may reach: low, or by RLIMIT_STACK; 0 no limit */
+    vt_addr sp_lowest; /* the lowest stack pointer seen at a stop; the true depth may be larger */
+};
+
 /* More about an EXIT or DETACH event. */
 struct vt_exit_info {
     int wait_status;     /* as of wait(2); for DETACH 0 */
     int64_t lifetime_ns; /* since the process was first seen */
     const char *name;    /* the program's file name, without directories, raw bytes */
     const struct vt_process_totals *totals;
-    struct vt_exactness exactness; /* of this process */
-    bool root;                     /* the launched program, or one named by -p */
+    struct vt_exactness exactness;     /* of this process */
+    const struct vt_stack_use *stacks; /* the deepest of its threads' stacks, deepest first */
+    size_t stack_count;                /* at most VT_STACK_USES */
+    bool root;                         /* the launched program, or one named by -p */
 };
 
 /* What was at a bad address, as far as the map and its history tell. */
@@ -196,7 +218,8 @@ struct vt_event {
     bool uncertain;             /* other memory calls were under way: the attribution is a guess */
     const struct vt_call *call; /* for CALL (and EXEC where it is known), else null */
     vt_addr sp;                 /* the thread's stack pointer at the stop; 0 not known */
-    vt_addr ip;                 /* its instruction pointer; 0 not known */
+    enum vt_sp_place sp_place;
+    vt_addr ip; /* its instruction pointer; 0 not known */
     /*
      * Who did it; null: not taken (without --stacks, or nothing changed). In a
      * FAULT event what was active when the growth was noticed, which is later.

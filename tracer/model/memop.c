@@ -299,6 +299,7 @@ static int (*const rules[])(struct work *) = {
     [VT_MEMOP_ADVISE] = rule_none,
     [VT_MEMOP_ANYWHERE] = rule_anywhere,
     [VT_MEMOP_PERSONALITY] = rule_none,
+    [VT_MEMOP_SIGSTACK] = rule_none,
     [VT_MEMOP_EXEC] = rule_none, /* a failed one; a good one is a stop of its own */
     [VT_MEMOP_CLONE] = rule_none,
 };

@@ -21,6 +21,7 @@ enum vt_memop_type {
     VT_MEMOP_ADVISE,      /* changes nothing that maps shows, and is still worth an event */
     VT_MEMOP_ANYWHERE,    /* may change any part of the map, or the break */
     VT_MEMOP_PERSONALITY, /* changes what later calls do; fd is the new persona */
+    VT_MEMOP_SIGSTACK,    /* sigaltstack(addr): nothing of the map, but a stack of its thread */
     VT_MEMOP_EXEC,        /* replaces the address space */
     VT_MEMOP_CLONE,       /* with CLONE_UNTRACED: the flag is to be taken out */
 };

@@ -24,7 +24,8 @@ struct vt_pending {
     struct vt_exit_info exit;
     struct vt_process_totals totals;
     struct vt_fault_info fault;
-    char *text; /* the path of exec or the name of exit, owned */
+    struct vt_stack_use stacks[VT_STACK_USES]; /* of exit */
+    char *text;                                /* the path of exec or the name of exit, owned */
 };
 
 void vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config)
@@ -190,6 +191,8 @@ bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, siz
     if (event->exit) {
         p->exit = *event->exit;
         p->totals = *event->exit->totals;
+        if (p->exit.stack_count)
+            memcpy(p->stacks, event->exit->stacks, p->exit.stack_count * sizeof(p->stacks[0]));
     }
     return true;
 }
@@ -212,6 +215,7 @@ static void emit(struct vt_emitter *emitter, struct vt_pending *p)
         event->exit = &p->exit;
         p->exit.name = p->text;
         p->exit.totals = &p->totals;
+        p->exit.stacks = p->stacks;
     }
     if (emitter->config->event_names && !is_named(emitter, vt_event_cause_name(event)))
         return;

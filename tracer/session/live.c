@@ -28,6 +28,7 @@
 #include "engine/signals.h"
 #include "session/emit.h"
 #include "session/fault.h"
+#include "session/own_stack.h"
 #include "session/space.h"
 #include "session/stacks.h"
 
@@ -73,6 +74,8 @@ struct process {
     char name[64];
     struct vt_process_totals totals;
     struct vt_exactness exactness;
+    struct vt_stack_use stacks[VT_STACK_USES]; /* of threads that ended, deepest first */
+    size_t stack_count;
 };
 
 struct thread {
@@ -84,8 +87,11 @@ struct thread {
     bool queued;
     bool in_loose_call;
     bool dying;
+    bool stack_kept;   /* what is known of its stack is in its process */
     bool leaving_exec; /* its space is gone; it only waits for its end */
     unsigned long persona;
+    struct vt_own_stack stack;
+    enum vt_sp_place sp_place;     /* at its last stop */
     const struct vt_syscall *call; /* null: not one that can change a map */
     int abi;
     uint64_t number;
@@ -267,19 +273,47 @@ static void note_peaks(struct shared *shared)
 static void note_sp(struct thread *thread, vt_addr sp)
 {
     struct vt_process_totals *totals = &thread->process->totals;
-    if (!sp || thread->tracee->tid != thread->process->pid || !thread->shared)
+    if (!sp || !thread->shared)
         return;
-    /* Another stack (sigaltstack, a coroutine's) says nothing about the depth of this one. */
-    if (!totals->stack_high || sp >= totals->stack_high ||
-        totals->stack_high - sp > UINT64_C(1) << 34)
-        return;
-    const struct vt_region *r = vt_layout_find(thread->shared->space->layout, sp);
-    if (r && r->kind != VT_KIND_STACK)
+    thread->sp_place = vt_own_stack_note(&thread->stack, thread->shared->space, sp);
+    if (thread->sp_place != VT_SP_OWN || !thread->stack.main)
         return;
     if (!totals->sp_first)
         totals->sp_first = sp;
-    if (!totals->sp_lowest || sp < totals->sp_lowest)
-        totals->sp_lowest = sp;
+    totals->sp_lowest = thread->stack.sp_lowest;
+}
+
+static void begin_stack(struct thread *thread, vt_addr sp)
+{
+    bool leader = thread->tracee->tid == thread->process->pid;
+    vt_own_stack_begin(&thread->stack, thread->shared->space, leader, sp);
+    note_sp(thread, sp);
+}
+
+static uint64_t depth(const struct vt_stack_use *use)
+{
+    return use->high - use->sp_lowest;
+}
+
+/* Keep the deepest: insert in order, the last one falls out. */
+static void keep_use(struct vt_stack_use *uses, size_t *count, const struct vt_stack_use *use)
+{
+    size_t at = *count;
+    while (at && depth(&uses[at - 1]) < depth(use))
+        at--;
+    if (at == VT_STACK_USES)
+        return;
+    *count = vt_min(*count + 1, VT_STACK_USES);
+    memmove(&uses[at + 1], &uses[at], (*count - at - 1) * sizeof(*uses));
+    uses[at] = *use;
+}
+
+static void keep_stack(struct thread *thread, struct vt_stack_use *uses, size_t *count)
+{
+    struct vt_stack_use use;
+    if (thread->shared && !thread->leaving_exec &&
+        vt_own_stack_use(&thread->stack, thread->shared->space, thread->tracee->tid, &use))
+        keep_use(uses, count, &use);
 }
 
 /* ---- events ------------------------------------------------------------------------- */
@@ -310,6 +344,7 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
     event->time_ns = live->now_ns;
     event->pid = process->pid;
     event->tid = thread->tracee->tid;
+    event->sp_place = event->sp ? thread->sp_place : VT_SP_UNKNOWN;
     if (shared) {
         event->space = shared->space->id;
         event->mapped_bytes = vt_layout_sums(shared->space->layout)->total_bytes;
@@ -662,6 +697,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         /* Kinds only: right whatever call is under way elsewhere. */
         if (vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
             live->emitter.changes.count = from;
+        begin_stack(thread, stop->sp);
         struct vt_event event = {.cause = VT_CAUSE_THREAD, .sp = stop->sp, .parent = tracee->pid};
         tell(live, thread, &event, from);
         return;
@@ -677,6 +713,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         process->shared = shared;
         shared->processes++;
         hold_shared(thread, shared);
+        begin_stack(thread, stop->sp);
         struct vt_event event = {.cause = VT_CAUSE_THREAD,
                                  .sp = stop->sp,
                                  .parent = tracee->parent,
@@ -696,7 +733,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     hold_shared(thread, shared);
     if (!parent || !parent->shared) {
         seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, 0, from);
-        note_sp(thread, stop->sp);
+        begin_stack(thread, stop->sp);
         return;
     }
     struct vt_error err = {0};
@@ -711,8 +748,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
             (struct vt_change){.op = VT_CHANGE_MADE, .start = r->start, .end = r->end, .after = *r};
     }
     struct vt_event event = {.cause = VT_CAUSE_FORK, .sp = stop->sp, .parent = tracee->parent};
+    begin_stack(thread, stop->sp);
     tell(live, thread, &event, from);
-    note_sp(thread, stop->sp);
     settle(live, thread, stop->sp, "a fork");
 }
 
@@ -821,8 +858,9 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     shared->processes = 1;
     shared->ledger = process;
     process->totals.sp_first = process->totals.sp_lowest = 0;
+    process->stack_count = 0;
     seed(live, thread, VT_CAUSE_EXEC, true, have_call ? &call : NULL, stop->sp, left_space, from);
-    note_sp(thread, stop->sp);
+    begin_stack(thread, stop->sp);
     settle(live, thread, stop->sp, "an exec");
 }
 
@@ -837,6 +875,31 @@ static void fetch_args(struct thread *thread)
         return; /* the call will fail with EFAULT */
     for (size_t i = 0; i < count; i++)
         thread->args[i] = words[i];
+}
+
+/* sigaltstack(2): remember what is asked for, until it has succeeded. */
+static void fetch_sigstack(struct thread *thread)
+{
+    thread->op.addr = thread->op.length = 0;
+    if (vt_arch_word_size((enum vt_abi)thread->abi) == 8) {
+        struct {
+            uint64_t sp;
+            int32_t flags;
+            uint64_t size;
+        } wide;
+        if (vt_engine_read(thread->tracee, thread->args[0], &wide, sizeof(wide)) ||
+            (wide.flags & SS_DISABLE))
+            return;
+        thread->op.addr = wide.sp;
+        thread->op.length = wide.size;
+    } else {
+        uint32_t narrow[3];
+        if (vt_engine_read(thread->tracee, thread->args[0], narrow, sizeof(narrow)) ||
+            (narrow[1] & SS_DISABLE))
+            return;
+        thread->op.addr = narrow[0];
+        thread->op.length = narrow[2];
+    }
 }
 
 static void on_entry(struct live *live, const struct vt_stop *stop)
@@ -872,6 +935,14 @@ static void on_entry(struct live *live, const struct vt_stop *stop)
     switch (thread->op.type) {
     case VT_MEMOP_NONE:
         vt_engine_resume(live->engine, stop->tracee, otherwise);
+        break;
+    case VT_MEMOP_SIGSTACK:
+        if (!thread->args[0]) { /* a mere question */
+            vt_engine_resume(live->engine, stop->tracee, otherwise);
+            break;
+        }
+        fetch_sigstack(thread);
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_TO_RETURN);
         break;
     case VT_MEMOP_ADVISE: /* these do not touch the map, and need no turn */
     case VT_MEMOP_PERSONALITY:
@@ -935,6 +1006,16 @@ static void on_return(struct live *live, const struct vt_stop *stop)
             if (is_settled(thread->shared))
                 settle(live, thread, stop->sp, call.name);
         }
+        return;
+    }
+    if (thread->op.type == VT_MEMOP_SIGSTACK) {
+        if (!stop->failed) {
+            thread->stack.alternate = thread->op.addr;
+            thread->stack.alternate_size = thread->op.length;
+        }
+        if (live->config->all_syscalls)
+            tell(live, thread, &event, from);
+        thread->call = NULL;
         return;
     }
     struct shared *shared = thread->shared;
@@ -1031,6 +1112,8 @@ static void on_dying(struct live *live, const struct vt_stop *stop)
     if (shared)
         tighten(live, shared);
     thread->dying = true;
+    keep_stack(thread, thread->process->stacks, &thread->process->stack_count);
+    thread->stack_kept = true;
 }
 
 static void end_process(struct live *live, struct thread *last, enum vt_cause cause)
@@ -1038,7 +1121,15 @@ static void end_process(struct live *live, struct thread *last, enum vt_cause ca
     struct process *process = last->process;
     size_t from = mark(live);
     struct shared *shared = process->shared;
+    struct vt_stack_use stacks[VT_STACK_USES];
+    size_t stack_count = process->stack_count;
+    memcpy(stacks, process->stacks, sizeof(stacks));
+    for (struct thread *t = process->threads; t; t = t->next)
+        if (!t->stack_kept)
+            keep_stack(t, stacks, &stack_count);
     struct vt_exit_info info = {
+        .stacks = stacks,
+        .stack_count = stack_count,
         .wait_status = process->wait_status,
         .lifetime_ns = live->now_ns - process->since_ns,
         .name = process->name,

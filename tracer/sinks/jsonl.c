@@ -420,6 +420,27 @@ static void put_totals(struct vt_buf *out, const struct vt_process_totals *total
     vt_buf_str(out, "}}");
 }
 
+static void put_stack_uses(struct vt_buf *out, const struct vt_stack_use *uses, size_t count)
+{
+    vt_buf_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        vt_buf_str(out, i ? ",{\"tid\":" : "{\"tid\":");
+        put_int(out, uses[i].tid);
+        NAME(out, "main");
+        put_bool(out, uses[i].main);
+        NAME(out, "low");
+        put_hex(out, uses[i].low);
+        NAME(out, "high");
+        put_hex(out, uses[i].high);
+        NAME(out, "floor");
+        put_address_or_null(out, uses[i].floor);
+        NAME(out, "sp_lowest");
+        put_hex(out, uses[i].sp_lowest);
+        vt_buf_char(out, '}');
+    }
+    vt_buf_char(out, ']');
+}
+
 static void put_exit(struct vt_buf *out, const struct vt_exit_info *info, bool detached)
 {
     int status = info->wait_status;
@@ -447,6 +468,10 @@ static void put_exit(struct vt_buf *out, const struct vt_exit_info *info, bool d
     if (info->totals) {
         NAME(out, "totals");
         put_totals(out, info->totals);
+    }
+    if (info->stack_count) {
+        NAME(out, "stacks");
+        put_stack_uses(out, info->stacks, info->stack_count);
     }
     vt_buf_char(out, '}');
 }
@@ -610,6 +635,12 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     if (event->sp) {
         NAME(out, "sp");
         put_hex(out, event->sp);
+        if (event->sp_place != VT_SP_UNKNOWN) {
+            static const char *const places[] = {
+                [VT_SP_OWN] = "own", [VT_SP_ALTERNATE] = "alternate", [VT_SP_OTHER] = "other"};
+            NAME(out, "sp_on");
+            put_word(out, places[event->sp_place]);
+        }
     }
     if (event->ip) {
         NAME(out, "ip");

@@ -20,6 +20,8 @@ struct vt_text_process {
     int wait_status;
     int64_t lifetime_ns;
     struct vt_process_totals totals;
+    struct vt_stack_use stacks[VT_STACK_USES];
+    size_t stack_count;
 };
 
 struct vt_text {

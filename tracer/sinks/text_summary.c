@@ -30,6 +30,9 @@ enum {
     GONE_COUNT_END = 82,
 };
 
+/* How many threads' stacks get a line. */
+#define SHOWN_STACKS 4
+
 /* A longer command would hide the advice: nobody reads or pastes it. */
 #define COMMAND_MOST 200
 
@@ -92,6 +95,9 @@ static void keep(struct vt_text_process *process, const struct vt_event *event)
     memcpy(process->name, name, length);
     if (info->totals)
         process->totals = *info->totals;
+    process->stack_count = vt_min(info->stack_count, VT_STACK_USES);
+    if (process->stack_count)
+        memcpy(process->stacks, info->stacks, process->stack_count * sizeof(process->stacks[0]));
 }
 
 void vt_text_summary_exit(struct vt_sink *sink, const struct vt_event *event)
@@ -202,6 +208,28 @@ static void stack_line(struct vt_sink *sink, const struct vt_process_totals *tot
     vt_text_line_end(sink);
 }
 
+/* The other threads' stacks, those that were used most. */
+static void thread_stack_lines(struct vt_sink *sink, const struct vt_text_process *process)
+{
+    struct vt_buf *out = &sink->out;
+    size_t shown = 0;
+
+    for (size_t i = 0; i < process->stack_count && shown < SHOWN_STACKS; i++) {
+        const struct vt_stack_use *use = &process->stacks[i];
+        if (use->main)
+            continue;
+        vt_text_line_begin(sink);
+        vt_buf_printf(out, "stack of thread %d: ", (int)use->tid);
+        vt_text_size(sink, use->high - use->sp_lowest);
+        vt_buf_str(out, " deep at a stop, ");
+        vt_text_size(sink, use->sp_lowest > use->floor ? use->sp_lowest - use->floor : 0);
+        vt_buf_str(out, " left of ");
+        vt_text_size(sink, use->high - use->low);
+        vt_text_line_end(sink);
+        shown++;
+    }
+}
+
 static void table(struct vt_sink *sink, const struct vt_text_process *process, bool titled)
 {
     const struct vt_process_totals *totals = &process->totals;
@@ -232,6 +260,7 @@ static void table(struct vt_sink *sink, const struct vt_text_process *process, b
     row(sink, "all", VT_STYLE_STRONG, &all);
     usable_line(sink, totals);
     stack_line(sink, totals);
+    thread_stack_lines(sink, process);
 }
 
 static void others(struct vt_sink *sink, const struct vt_text *text)
