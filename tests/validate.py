@@ -25,9 +25,10 @@ def problems(schema, lines):
     # One definition a record type: errors then name the member at fault rather than all of oneOf.
     by_type = {
         name: validator.evolve(schema={"$ref": "#/$defs/" + name, "$defs": schema["$defs"]})
-        for name in ("header", "event", "end")
+        for name in ("header", "frame", "stack", "event", "end")
     }
     last_seq = 0
+    told = {"frame": 0, "stack": 0}  # their ids count from 1
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line, object_pairs_hook=no_duplicates)
@@ -38,8 +39,16 @@ def problems(schema, lines):
         for error in by_type.get(kind, validator).iter_errors(record):
             yield number, "/".join(map(str, error.absolute_path)) + ": " + error.message[:300]
         expected = "header" if number == 1 else "end" if number == len(lines) else "event"
-        if kind != expected:
+        if kind in told and expected == "event":
+            told[kind] += 1
+            if record.get("id") != told[kind]:
+                yield number, f"id {record.get('id')} of a {kind}, not {told[kind]}"
+            if any(frame > told["frame"] for frame in record.get("frames", [])):
+                yield number, "a frame that was not told before"
+        elif kind != expected:
             yield number, f"is of type {kind}, not {expected}"
+        if kind == "event" and record.get("stack", 0) > told["stack"]:
+            yield number, "a stack that was not told before"
         if kind == "event" and isinstance(record.get("seq"), int):
             if record["seq"] <= last_seq:
                 yield number, f"seq {record['seq']} after {last_seq}"
