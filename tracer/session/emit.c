@@ -2,6 +2,9 @@
  * emit.c - hides the queue between a stop and the sinks, the filter, and what
  * happens to an output that fails.
  *
+ * An event whose stack has no names yet waits here, and all that come after it
+ * (stacks.c names them meanwhile), so that reading symbols does not hold up the traced program.
+ *
  * Invariants: sequence numbers have no gaps before the filter; an output that
  * failed once is told of once and never written again; the traced program
  * never suffers from it.
@@ -14,6 +17,9 @@
 
 #include "base/base.h"
 #include "engine/arch.h"
+
+/* The most events that wait for the names of stacks: then the traced program waits too. */
+#define HELD_MAX 4096
 
 /* An event and copies of what it points to. */
 struct vt_pending {
@@ -43,6 +49,8 @@ void vt_emitter_deinit(struct vt_emitter *emitter)
     free(emitter->shown_details);
     free(emitter->pending);
 }
+
+static void emit_some(struct vt_emitter *emitter, bool wait, size_t held);
 
 /* ---- sinks ---------------------------------------------------------------------- */
 
@@ -78,14 +86,16 @@ void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run)
 
 void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns)
 {
+    emit_some(emitter, false, 0);
     FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err))
         ;
-    emitter->dirty = false;
+    emitter->dirty = emitter->pending_count > 0;
     emitter->flushed_ns = now_ns;
 }
 
 void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
 {
+    vt_emit_all(emitter);
     FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err))
         ;
 }
@@ -221,19 +231,60 @@ static void emit(struct vt_emitter *emitter, struct vt_pending *p)
         return;
     if (!filter_kinds(emitter, event))
         return;
-    if (event->stack)
-        vt_stacks_name(emitter->stacks, event->stack);
     FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err))
         ;
     emitter->dirty = true;
 }
 
+/* Everything before `head` is out: forget it. */
+static void compact(struct vt_emitter *emitter, size_t head)
+{
+    size_t left = emitter->pending_count - head;
+    size_t from = left ? emitter->pending[head].from : emitter->changes.count;
+
+    emitter->changes.count -= from;
+    emitter->pending_count = left;
+    emitter->pending_head = 0;
+    if (!left)
+        return;
+    memmove(emitter->pending, emitter->pending + head, left * sizeof(*emitter->pending));
+    if (emitter->changes.count) {
+        memmove(emitter->changes.items, emitter->changes.items + from,
+                emitter->changes.count * sizeof(*emitter->changes.items));
+        memmove(emitter->details, emitter->details + from,
+                emitter->changes.count * sizeof(*emitter->details));
+    }
+    for (size_t i = 0; i < left; i++)
+        emitter->pending[i].from -= from;
+}
+
+/* Give to the sinks what can be given; with `wait` all but `held` events. */
+static void emit_some(struct vt_emitter *emitter, bool wait, size_t held)
+{
+    size_t head = emitter->pending_head;
+
+    for (; head < emitter->pending_count; head++) {
+        struct vt_pending *p = &emitter->pending[head];
+        bool insist = wait && emitter->pending_count - head > held;
+        if (p->event.stack && !vt_stacks_named(emitter->stacks, p->event.stack, insist))
+            break;
+        emit(emitter, p);
+        free(p->text);
+        p->text = NULL;
+    }
+    emitter->pending_head = head;
+    if (head == emitter->pending_count || head >= HELD_MAX)
+        compact(emitter, head);
+    if (emitter->pending_count)
+        emitter->dirty = true;
+}
+
 void vt_emit_pending(struct vt_emitter *emitter)
 {
-    for (size_t i = 0; i < emitter->pending_count; i++) {
-        emit(emitter, &emitter->pending[i]);
-        free(emitter->pending[i].text);
-    }
-    emitter->pending_count = 0;
-    emitter->changes.count = 0;
+    emit_some(emitter, true, HELD_MAX);
+}
+
+void vt_emit_all(struct vt_emitter *emitter)
+{
+    emit_some(emitter, true, 0);
 }

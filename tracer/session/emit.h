@@ -18,6 +18,7 @@ struct vt_emitter {
     struct vt_detail *details; /* as many */
     size_t detail_capacity;
     struct vt_pending *pending;
+    size_t pending_head; /* those before it are out */
     size_t pending_count;
     size_t pending_capacity;
     struct vt_changes shown; /* scratch of the filter */
@@ -49,12 +50,19 @@ bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, siz
 /* Make room for the details of all changes so far. */
 bool vt_emit_reserve_details(struct vt_emitter *emitter);
 
-/* Give all queued events to the sinks. */
+/*
+ * Give queued events to the sinks, in order, as far as their stacks have
+ * names by now. No index into emitter->changes is valid after it.
+ */
 void vt_emit_pending(struct vt_emitter *emitter);
+
+/* As vt_emit_pending, and wait for the names: nothing is queued after it. */
+void vt_emit_all(struct vt_emitter *emitter);
 
 /* Write out what sinks have buffered. */
 void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns);
 
+/* The last words, after all that is queued. */
 void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary);
 
 #endif

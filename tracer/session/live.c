@@ -1219,6 +1219,7 @@ static void on_group_stop(struct live *live, const struct vt_stop *stop)
     if (stop->tracee->pid != live->root || stop->signal == SIGSTOP || !by_terminal ||
         getpgid(live->root) != getpgrp())
         return;
+    vt_emit_all(&live->emitter);
     vt_emit_flush(&live->emitter, live->now_ns);
     vt_signals_stop(stop->signal);
     live->tstp = false;

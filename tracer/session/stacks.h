@@ -18,8 +18,8 @@ void vt_stacks_destroy(struct vt_stacks *stacks); /* null is allowed */
 
 /*
  * The stack of a stopped thread of `space`. Valid until destroy; its ids and
- * what is known of its frames by name are set by vt_stacks_name() only. Null
- * if there is no memory, or the thread is dying.
+ * what is known of its frames by name are there once vt_stacks_named() has said so.
+ * Null if there is no memory, or the thread is dying.
  */
 const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
                                       const struct vt_tracee *tracee);
@@ -31,7 +31,12 @@ void vt_stacks_changed(struct vt_stacks *stacks, const struct vt_space *space,
 /* The space is about to be destroyed. */
 void vt_stacks_forget(struct vt_stacks *stacks, const struct vt_space *space);
 
-/* Give the stack its id, and its frames theirs with symbols and source lines; the first time. */
-void vt_stacks_name(struct vt_stacks *stacks, const struct vt_stack *stack);
+/*
+ * Has the stack its id, and have its frames theirs with symbols and source
+ * lines? Finding these takes up to a second for a file seen the first time, and is
+ * done beside the caller. With `wait` it is always true in the end. Ids are in the
+ * order in which this became true.
+ */
+bool vt_stacks_named(struct vt_stacks *stacks, const struct vt_stack *stack, bool wait);
 
 #endif
