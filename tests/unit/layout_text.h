@@ -72,7 +72,7 @@ static inline void text_assert_changes(struct vt_changes *changes, const char *e
     changes->count = 0;
 }
 
-#define assert_layout(layout, expected) text_assert_layout(layout, expected, __FILE__, __LINE__)
+#define assert_layout(layout, expected)   text_assert_layout(layout, expected, __FILE__, __LINE__)
 #define assert_changes(changes, expected) text_assert_changes(changes, expected, __FILE__, __LINE__)
 
 #endif

@@ -4,6 +4,7 @@
  * whole program, in front of the C library's (or the sanitizer's) own.
  *
  *     nomem_after(3);     the fourth allocation from here fails, and all after it
+ *     nomem_at(3);        or that one alone
  *     ... call ...
  *     nomem_never();
  */
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 
 static bool nomem_armed;
+static bool nomem_once;      /* one refusal is enough */
 static size_t nomem_left;    /* allocations that are still granted */
 static size_t nomem_refused; /* since nomem_after() */
 
@@ -22,7 +24,14 @@ static inline void nomem_after(size_t granted)
 {
     nomem_left = granted;
     nomem_refused = 0;
+    nomem_once = false;
     nomem_armed = true;
+}
+
+static inline void nomem_at(size_t granted)
+{
+    nomem_after(granted);
+    nomem_once = true;
 }
 
 /* Returns how many allocations were refused. */
@@ -41,6 +50,7 @@ static bool nomem_refuses(void)
         return false;
     }
     nomem_refused++;
+    nomem_armed = !nomem_once;
     errno = ENOMEM;
     return true;
 }

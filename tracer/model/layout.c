@@ -44,6 +44,7 @@ struct vt_layout {
     struct vt_layout_sums sums;
     struct vt_regions old;   /* scratch of the edit under way */
     struct vt_regions fresh; /* likewise */
+    size_t told;             /* changes of earlier edits: never touched by this one */
 };
 
 /* How the difference between old and new pieces is told. */
@@ -331,9 +332,11 @@ static bool continues(const struct vt_change *last, const struct vt_change *next
            (!after || joins(&last->after, &next->after));
 }
 
-static int add_change(struct vt_changes *changes, const struct vt_change *change)
+static int add_change(const struct vt_layout *layout, struct vt_changes *changes,
+                      const struct vt_change *change)
 {
-    struct vt_change *last = changes->count ? &changes->items[changes->count - 1] : NULL;
+    struct vt_change *last = changes->count > layout->told ? &changes->items[changes->count - 1]
+                                                           : NULL;
     if (last && continues(last, change)) {
         last->end = change->end;
         last->before.end = change->before.end;
@@ -347,53 +350,57 @@ static int add_change(struct vt_changes *changes, const struct vt_change *change
     return rc;
 }
 
-static int add_gone(struct vt_changes *changes, const struct vt_region *r)
+static int add_gone(const struct vt_layout *layout, struct vt_changes *changes,
+                    const struct vt_region *r)
 {
     return add_change(
-        changes,
+        layout, changes,
         &(struct vt_change){.op = VT_CHANGE_GONE, .start = r->start, .end = r->end, .before = *r});
 }
 
-static int add_made(struct vt_changes *changes, const struct vt_region *r)
+static int add_made(const struct vt_layout *layout, struct vt_changes *changes,
+                    const struct vt_region *r)
 {
     return add_change(
-        changes,
+        layout, changes,
         &(struct vt_change){.op = VT_CHANGE_MADE, .start = r->start, .end = r->end, .after = *r});
 }
 
-static int tell_replaced(struct vt_changes *changes, const struct vt_regions *old,
-                         const struct vt_regions *fresh)
+static int tell_replaced(const struct vt_layout *layout, struct vt_changes *changes)
 {
+    const struct vt_regions *old = &layout->old, *fresh = &layout->fresh;
     int rc = 0;
     for (size_t i = 0; i < old->count && !rc; i++)
-        rc = add_gone(changes, &old->items[i]);
+        rc = add_gone(layout, changes, &old->items[i]);
     for (size_t i = 0; i < fresh->count && !rc; i++)
-        rc = add_made(changes, &fresh->items[i]);
+        rc = add_made(layout, changes, &fresh->items[i]);
     return rc;
 }
 
 /* One stretch in which both sides are the same all along; either may be null. */
-static int tell_stretch(struct vt_changes *changes, vt_addr start, vt_addr end,
-                        const struct vt_region *old, const struct vt_region *fresh)
+static int tell_stretch(const struct vt_layout *layout, struct vt_changes *changes, vt_addr start,
+                        vt_addr end, const struct vt_region *old, const struct vt_region *fresh)
 {
     struct vt_region before = old ? clip(old, start, end) : (struct vt_region){0};
     struct vt_region after = fresh ? clip(fresh, start, end) : (struct vt_region){0};
     if (old && fresh && same_backing(&before, &after, start)) {
         if (before.prot == after.prot && before.kind == after.kind)
             return 0; /* flags and a file's name alone are nothing to tell */
-        return add_change(changes, &(struct vt_change){.op = VT_CHANGE_ALTERED,
-                                                       .start = start,
-                                                       .end = end,
-                                                       .before = before,
-                                                       .after = after});
+        return add_change(layout, changes,
+                          &(struct vt_change){.op = VT_CHANGE_ALTERED,
+                                              .start = start,
+                                              .end = end,
+                                              .before = before,
+                                              .after = after});
     }
-    int rc = old ? add_gone(changes, &before) : 0;
-    return rc || !fresh ? rc : add_made(changes, &after);
+    int rc = old ? add_gone(layout, changes, &before) : 0;
+    return rc || !fresh ? rc : add_made(layout, changes, &after);
 }
 
-static int tell_altered(struct vt_changes *changes, const struct vt_regions *old,
-                        const struct vt_regions *fresh, vt_addr start, vt_addr end)
+static int tell_altered(const struct vt_layout *layout, struct vt_changes *changes, vt_addr start,
+                        vt_addr end)
 {
+    const struct vt_regions *old = &layout->old, *fresh = &layout->fresh;
     size_t i = 0, j = 0;
     int rc = 0;
     for (vt_addr at = start; at < end && !rc;) {
@@ -408,7 +415,7 @@ static int tell_altered(struct vt_changes *changes, const struct vt_regions *old
             next = vt_min(next, o->start > at ? o->start : o->end);
         if (f)
             next = vt_min(next, f->start > at ? f->start : f->end);
-        rc = tell_stretch(changes, at, next, o && o->start <= at ? o : NULL,
+        rc = tell_stretch(layout, changes, at, next, o && o->start <= at ? o : NULL,
                           f && f->start <= at ? f : NULL);
         at = next;
     }
@@ -466,15 +473,14 @@ static int add_fresh(struct vt_layout *layout, const struct vt_region *region)
 static int edit(struct vt_layout *layout, vt_addr start, vt_addr end, enum difference difference,
                 struct vt_changes *changes)
 {
-    size_t told = changes ? changes->count : 0;
+    layout->told = changes ? changes->count : 0;
     int rc = reserve_nodes(layout, layout->fresh.count + 4);
     if (!rc && changes)
-        rc = difference == REPLACED
-                 ? tell_replaced(changes, &layout->old, &layout->fresh)
-                 : tell_altered(changes, &layout->old, &layout->fresh, start, end);
+        rc = difference == REPLACED ? tell_replaced(layout, changes)
+                                    : tell_altered(layout, changes, start, end);
     if (rc) {
         if (changes)
-            changes->count = told;
+            changes->count = layout->told;
         return rc;
     }
     exchange(layout, start, end, layout->fresh.items, layout->fresh.count);
@@ -556,17 +562,18 @@ static int move_piece(struct vt_layout *layout, const struct vt_region *piece, v
     if (!rc)
         rc = add_fresh(layout, &target);
     for (size_t i = 0; i < layout->old.count && !rc && changes; i++)
-        rc = add_gone(changes, &layout->old.items[i]);
+        rc = add_gone(layout, changes, &layout->old.items[i]);
     for (size_t i = 0; i < layout->fresh.count && !rc && changes; i++) {
         struct vt_region after = layout->fresh.items[i];
         struct vt_region before =
             clip(piece, piece->start + (after.start - to), piece->start + (after.end - to));
-        rc = add_change(changes, &(struct vt_change){.op = VT_CHANGE_MOVED,
-                                                     .source_stays = keep_source,
-                                                     .start = after.start,
-                                                     .end = after.end,
-                                                     .before = before,
-                                                     .after = after});
+        rc = add_change(layout, changes,
+                        &(struct vt_change){.op = VT_CHANGE_MOVED,
+                                            .source_stays = keep_source,
+                                            .start = after.start,
+                                            .end = after.end,
+                                            .before = before,
+                                            .after = after});
     }
     if (!rc)
         rc = reserve_nodes(layout, layout->fresh.count + 8);
@@ -582,13 +589,15 @@ int vt_layout_move(struct vt_layout *layout, vt_addr from, vt_addr to, uint64_t 
                    bool keep_source, struct vt_changes *changes)
 {
     struct vt_regions source = {0};
-    size_t told = changes ? changes->count : 0;
+    layout->told = changes ? changes->count : 0;
+    if (!length)
+        return 0;
     int rc = collect(layout, from, from + length, &source);
     for (size_t i = 0; i < source.count && !rc; i++)
         rc = move_piece(layout, &source.items[i], to + (source.items[i].start - from), keep_source,
                         changes);
     if (rc && changes)
-        changes->count = told;
+        changes->count = layout->told;
     vt_regions_deinit(&source);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "model/memop.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/base.h"
@@ -171,6 +172,11 @@ static int rule_remap(struct work *w)
         return vt_layout_map(w->layout, &copy, w->changes);
     }
     uint64_t kept = vt_min(old_length, new_length);
+    /* Over several regions the move may have ended early, or left holes (Linux 6.17). */
+    bool several = first->end < op->addr + kept;
+    /* Anonymous to the kernel, though its file shows: its offset goes with the address. */
+    bool dev_zero = first->object && !(first->flags & VT_REGION_SHARED) &&
+                    !strncmp(first->object->name, "/dev/zero", 9);
     struct vt_region last = *vt_layout_below(w->layout, op->addr + kept);
     if (last.end > op->addr + kept)
         last.end = op->addr + kept;
@@ -188,8 +194,7 @@ static int rule_remap(struct work *w)
             vt_layout_move(w->layout, op->addr, to, kept, op->flags & REMAP_DONT_UNMAP, w->changes);
     if (!rc && new_length > kept)
         rc = extend(w, &last, to + kept, new_length - kept);
-    /* Over several regions the move may have ended early, or left holes (Linux 6.17). */
-    if (first != vt_layout_find(w->layout, op->addr + kept - 1))
+    if (several || dev_zero)
         doubt(w, 0, to, new_length);
     return rc;
 }
@@ -245,21 +250,27 @@ static int rule_shm_attach(struct work *w)
 /*
  * What still belongs to the attach at addr: the pieces of the segment of the
  * first region at or above addr whose offset fits an attach there (ksys_shmdt).
+ * Of several pieces only the first is certain: another attach of the same
+ * segment may have been moved to where it fits.
  */
 static int rule_shm_detach(struct work *w)
 {
     if (w->outcome->failed)
         return 0;
     const struct vt_object *segment = NULL;
-    vt_addr addr = w->op->addr;
+    vt_addr addr = w->op->addr, first_end = 0;
     const struct vt_region *r = vt_layout_at_or_above(w->layout, addr);
     int rc = 0;
     while (r && !rc) {
         vt_addr start = r->start, end = r->end;
         bool fits = r->object && (r->flags & VT_REGION_SHARED) &&
-                    r->object->type == VT_OBJECT_FILE && start >= addr &&
-                    start - addr == r->offset && (!segment || vt_object_same(segment, r->object));
+                    !strncmp(r->object->name, "/SYSV", 5) && start - addr == r->offset &&
+                    (!segment || vt_object_same(segment, r->object));
         if (fits) {
+            if (segment)
+                doubt(w, 0, first_end, end - first_end);
+            else
+                first_end = end;
             segment = r->object;
             rc = vt_layout_unmap(w->layout, start, end, w->changes);
         }
