@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 static const int caught[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN, SIGALRM};
-static const int ignored[] = {SIGPIPE, SIGTTOU};
+static const int ignored[] = {SIGPIPE, SIGTTOU, SIGXFSZ};
 
 static struct {
     bool active;
