@@ -34,9 +34,18 @@ enum {
 
 struct name {
     vt_addr start;
-    uint64_t size;    /* 0: up to the next one */
+    vt_addr end;      /* of the symbol; where its size is not told, of its section */
+    bool sized;       /* else it ends where the next one begins */
     const char *text; /* libdw's */
     unsigned rank;    /* smaller is better */
+};
+
+/* A range of code of one compilation unit. */
+struct unit {
+    vt_addr start;
+    vt_addr end;
+    Dwarf_Die *die; /* libdw's */
+    Dwarf_Addr bias;
 };
 
 struct vt_symbols {
@@ -52,6 +61,10 @@ struct vt_symbols {
     struct name *names;
     size_t name_count;
     size_t name_capacity;
+    bool units_read;
+    struct unit *units; /* ascending by start */
+    size_t unit_count;
+    size_t unit_capacity;
 };
 
 /* ---- libdw's view of the file -------------------------------------------------- */
@@ -126,26 +139,60 @@ static int compare(const void *a, const void *b)
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
+/* A section of one of the files that the symbols come from. */
+struct section {
+    Elf *elf;
+    GElf_Word index;
+    bool code;
+    vt_addr end;
+};
+
+/* Fill *section for this one, if it is not the one that it holds. */
+static void look_at(struct section *section, Elf *elf, GElf_Word index)
+{
+    GElf_Shdr header;
+
+    if (section->elf == elf && section->index == index)
+        return;
+    Elf_Scn *scn = elf_getscn(elf, index);
+    *section = (struct section){.elf = elf, .index = index};
+    if (scn && gelf_getshdr(scn, &header)) {
+        section->code = header.sh_flags & SHF_EXECINSTR;
+        section->end = header.sh_addr + header.sh_size;
+    }
+}
+
 static int read_names(struct vt_symbols *symbols)
 {
     int count = symbols->module ? dwfl_module_getsymtab(symbols->module) : 0;
+    struct section section = {0};
 
     symbols->read = true;
     for (int i = 1; i < count; i++) {
         GElf_Sym sym;
         GElf_Addr start;
-        GElf_Word section;
+        GElf_Word index;
+        Elf *elf;
+        Dwarf_Addr bias;
         const char *text =
-            dwfl_module_getsym_info(symbols->module, i, &sym, &start, &section, NULL, NULL);
+            dwfl_module_getsym_info(symbols->module, i, &sym, &start, &index, &elf, &bias);
         unsigned type = GELF_ST_TYPE(sym.st_info);
-        if (!text || !*text || section == SHN_UNDEF || section == SHN_ABS ||
+        if (!text || !*text || index == SHN_UNDEF || index == SHN_ABS ||
             (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE))
+            continue;
+        look_at(&section, elf, index);
+        if (!section.code)
             continue;
         if (vt_reserve((void **)&symbols->names, &symbols->name_capacity, symbols->name_count + 1,
                        sizeof(*symbols->names)))
             return -ENOMEM;
-        symbols->names[symbols->name_count++] =
-            (struct name){start, sym.st_size, text, rank_of(&sym, text)};
+        symbols->names[symbols->name_count++] = (struct name){
+            .start = start,
+            .end = sym.st_size ? start + sym.st_size : section.end + bias,
+            .sized = sym.st_size > 0,
+            .text = text,
+            .rank = rank_of(&sym, text),
+        };
     }
     if (symbols->name_count)
         qsort(symbols->names, symbols->name_count, sizeof(*symbols->names), compare);
@@ -169,7 +216,7 @@ static const struct name *name_at(const struct vt_symbols *symbols, vt_addr addr
         const struct name *best = NULL;
         vt_addr start = names[low - 1].start;
         for (; low > 0 && names[low - 1].start == start; low--)
-            if (names[low - 1].size ? address - start < names[low - 1].size : nested == 0)
+            if (address < names[low - 1].end && (names[low - 1].sized || nested == 0))
                 best = &names[low - 1];
         if (best)
             return best;
@@ -227,6 +274,13 @@ static char *linkage_name(Dwarf_Die *die)
     return strdup(name ? name : "?");
 }
 
+static const char *directory_of(Dwarf_Die *unit)
+{
+    Dwarf_Attribute attribute;
+
+    return dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+}
+
 /* Where an inlined function was called. */
 static void call_site(Dwarf_Die *unit, Dwarf_Die *die, char **file, unsigned *line)
 {
@@ -240,25 +294,78 @@ static void call_site(Dwarf_Die *unit, Dwarf_Die *die, char **file, unsigned *li
     if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &number) == 0 &&
         dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count) {
         const char *name = dwarf_filesrc(files, (size_t)number, NULL, NULL);
-        const char *directory = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
         if (name)
-            *file = full_path(directory, name);
+            *file = full_path(directory_of(unit), name);
     }
     if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &number) == 0 &&
         number <= INT32_MAX)
         *line = (unsigned)number;
 }
 
+/* ---- compilation units ------------------------------------------------------------------ */
+
+static int compare_units(const void *a, const void *b)
+{
+    const struct unit *x = a, *y = b;
+
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Where each unit's code is. Not all compilers write the table that libdw has for it. */
+static void read_units(struct vt_symbols *symbols)
+{
+    Dwarf_Die *die = NULL;
+    Dwarf_Addr bias;
+
+    symbols->units_read = true;
+    while ((die = dwfl_module_nextcu(symbols->module, die, &bias))) {
+        Dwarf_Addr base, start, end;
+        ptrdiff_t at = 0;
+        while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
+            if (start >= end || vt_reserve((void **)&symbols->units, &symbols->unit_capacity,
+                                           symbols->unit_count + 1, sizeof(*symbols->units)))
+                continue;
+            symbols->units[symbols->unit_count++] =
+                (struct unit){start + bias, end + bias, die, bias};
+        }
+    }
+    if (symbols->unit_count)
+        qsort(symbols->units, symbols->unit_count, sizeof(*symbols->units), compare_units);
+}
+
+/* The compilation unit with the code at the address, or null. */
+static Dwarf_Die *unit_at(struct vt_symbols *symbols, vt_addr at, Dwarf_Addr *bias)
+{
+    Dwarf_Die *die = dwfl_module_addrdie(symbols->module, at, bias);
+    size_t low = 0;
+
+    if (die)
+        return die;
+    if (!symbols->units_read)
+        read_units(symbols);
+    for (size_t high = symbols->unit_count; low < high;) { /* the first that starts above */
+        size_t middle = low + (high - low) / 2;
+        if (symbols->units[middle].start > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (!low || symbols->units[low - 1].end <= at)
+        return NULL;
+    *bias = symbols->units[low - 1].bias;
+    return symbols->units[low - 1].die;
+}
+
+/* ---- an address ---------------------------------------------------------------------------- */
+
 /* The functions that were inlined at the address, and where the one that is left was. */
-static int find_inlined(struct vt_symbols *symbols, vt_addr at, struct vt_frame *frame)
+static int find_inlined(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
 {
     struct vt_inlined found[INLINED_MAX];
     size_t count = 0;
-    Dwarf_Addr bias;
     Dwarf_Die *scopes = NULL, *chain = NULL;
-    Dwarf_Die *unit = dwfl_module_addrdie(symbols->module, at, &bias);
 
-    if (!unit || dwarf_getscopes(unit, at - bias, &scopes) < 1)
+    if (dwarf_getscopes(unit, at, &scopes) < 1)
         return 0;
     int length = dwarf_getscopes_die(&scopes[0], &chain);
     for (int i = 0; i < length && count < INLINED_MAX; i++) {
@@ -293,16 +400,17 @@ static int find_inlined(struct vt_symbols *symbols, vt_addr at, struct vt_frame 
     return 0;
 }
 
-static void find_line(struct vt_symbols *symbols, vt_addr at, struct vt_frame *frame)
+static void find_line(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
 {
-    Dwfl_Line *line = dwfl_module_getsrc(symbols->module, at);
+    Dwarf_Line *line = dwarf_getsrc_die(unit, at);
+    const char *name = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
     int number = 0;
-    const char *name = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
 
     if (!name)
         return;
-    frame->file = full_path(dwfl_line_comp_dir(line), name);
-    frame->line = number > 0 ? (unsigned)number : 0;
+    frame->file = full_path(directory_of(unit), name);
+    if (dwarf_lineno(line, &number) == 0 && number > 0)
+        frame->line = (unsigned)number;
 }
 
 int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
@@ -321,10 +429,12 @@ int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
         if (!frame->function)
             return -ENOMEM;
     }
-    if (!symbols->module)
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = symbols->module ? unit_at(symbols, at, &bias) : NULL;
+    if (!unit)
         return 0;
-    find_line(symbols, at, frame);
-    return find_inlined(symbols, at, frame);
+    find_line(unit, at - bias, frame);
+    return find_inlined(unit, at - bias, frame);
 }
 
 void vt_frame_clear(struct vt_frame *frame)
@@ -369,6 +479,7 @@ void vt_symbols_destroy(struct vt_symbols *symbols)
     if (symbols->fd >= 0)
         close(symbols->fd);
     free(symbols->names);
+    free(symbols->units);
     free(symbols->path);
     free(symbols->debug_directory);
     free(symbols);

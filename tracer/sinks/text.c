@@ -704,8 +704,8 @@ static void end_frame(struct vt_sink *sink)
     vt_text_line_end(sink);
 }
 
-/* One function a line, innermost first, below the event's own lines. */
-static void stack_lines(struct vt_sink *sink, const struct vt_stack *stack)
+/* One function a line, innermost first. */
+static void write_stack(struct vt_sink *sink, const struct vt_stack *stack)
 {
     struct vt_buf *out = &sink->out;
     const char *end = vt_stack_end_text(stack->end);
@@ -737,6 +737,26 @@ static void stack_lines(struct vt_sink *sink, const struct vt_stack *stack)
         vt_buf_printf(out, "... %s", end);
         end_frame(sink);
     }
+}
+
+/* The stack's lines, below the event's own. */
+static void stack_lines(struct vt_sink *sink, const struct vt_stack *stack)
+{
+    struct vt_text *text = sink->state;
+    struct vt_text_stack *kept = &text->stacks[stack->id % VT_TEXT_STACKS];
+
+    if (kept->id == stack->id && kept->shift == shift(text) && !kept->lines.failed) {
+        vt_buf_add(&sink->out, kept->lines.data, kept->lines.length);
+        vt_text_line_begin(sink);
+        return;
+    }
+    size_t begin = sink->out.length;
+    write_stack(sink, stack);
+    kept->id = stack->id;
+    kept->shift = shift(text);
+    vt_buf_clear(&kept->lines);
+    if (!sink->out.failed)
+        vt_buf_add(&kept->lines, sink->out.data + begin, sink->out.length - begin);
 }
 
 static int text_begin(struct vt_sink *sink, const struct vt_run *run, struct vt_error *err)
@@ -825,6 +845,8 @@ static void text_destroy(struct vt_sink *sink)
     struct vt_text *text = sink->state;
 
     vt_buf_deinit(&text->command);
+    for (size_t i = 0; i < VT_COUNTOF(text->stacks); i++)
+        vt_buf_deinit(&text->stacks[i].lines);
 }
 
 const struct vt_sink_ops vt_text_ops = {

@@ -24,6 +24,14 @@ struct vt_text_process {
     size_t stack_count;
 };
 
+/* A stack as it was written last: most are told again and again. */
+struct vt_text_stack {
+    uint64_t id;  /* 0: none */
+    size_t shift; /* of its columns */
+    struct vt_buf lines;
+};
+#define VT_TEXT_STACKS 256 /* kept, by the lowest bits of their ids */
+
 struct vt_text {
     /* the line being written: what its columns are counted by */
     size_t line_start; /* offset in sink->out */
@@ -35,6 +43,8 @@ struct vt_text {
     bool show_pid;
     bool show_tid;
     pid_t first_pid; /* 0: no event yet */
+
+    struct vt_text_stack stacks[VT_TEXT_STACKS];
 
     /* for the summary */
     bool verify;
