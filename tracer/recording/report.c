@@ -314,10 +314,15 @@ static void account(struct work *w, struct running *now, const struct vt_packed 
     }
 }
 
-static void note_peaks(struct work *w, const struct running *now)
+static void note_peaks(struct work *w, const struct running *now, const struct vt_event_row *e)
 {
     struct vt_report *report = w->report;
     bool most = now->total > report->peak_bytes;
+    if (most) {
+        report->peak.event = e->seq;
+        report->peak.time_ns = e->time_ns;
+        report->peak.space = e->space;
+    }
     for (int kind = 0; kind < VT_KIND_COUNT; kind++) {
         struct vt_ledger *k = &report->kinds[kind];
         k->peak_bytes = vt_max(k->peak_bytes, now->kinds[kind]);
@@ -431,7 +436,7 @@ static int take_event(struct work *w, struct running *now, const struct vt_event
     int rc = take_changes(w, now, e);
     if (e->seq <= w->report->end.event) {
         note_regions(w, now, e, site);
-        note_peaks(w, now);
+        note_peaks(w, now, e);
     }
     now->opened = true;
     return rc;
@@ -465,8 +470,6 @@ static bool is_live(const struct work *w, const struct vt_rectangle *r)
 static int keep_live(void *context, const struct vt_rectangle *r)
 {
     struct work *w = context;
-    if (!is_live(w, r))
-        return 0;
     if (vt_reserve((void **)&w->live, &w->live_capacity, w->live_count + 1, sizeof(*w->live)))
         return -ENOMEM;
     w->live[w->live_count++] = *r;
@@ -512,7 +515,7 @@ static void measure_gaps(struct work *w)
 static int look_at_end(struct work *w)
 {
     struct vt_report *report = w->report;
-    int rc = vt_recording_rectangles(w->recording, keep_live, w, w->err);
+    int rc = vt_reader_live(w->recording, &report->end, keep_live, w, w->err);
     if (rc)
         return rc == -ENOMEM ? vt_reader_no_memory(w->recording, w->err) : rc;
     if (w->live_count)
@@ -873,12 +876,11 @@ static int walk_rectangles(struct work *w)
 
 static int find_moments(struct work *w)
 {
-    static const enum vt_when_type types[] = {VT_WHEN_START, VT_WHEN_PEAK, VT_WHEN_END};
-    struct vt_moment *moments[] = {&w->report->start, &w->report->peak, &w->report->end};
-    int rc = 0;
-    for (size_t i = 0; i < VT_COUNTOF(types) && !rc; i++)
-        rc = vt_recording_moment(w->recording, w->process, &(struct vt_when){.type = types[i]},
-                                 moments[i], w->err);
+    static const struct vt_when start = {.type = VT_WHEN_START}, end = {.type = VT_WHEN_END};
+    int rc = vt_recording_moment(w->recording, w->process, &start, &w->report->start, w->err);
+    if (!rc)
+        rc = vt_recording_moment(w->recording, w->process, &end, &w->report->end, w->err);
+    w->report->peak = w->report->start; /* until the walk finds it */
     return rc;
 }
 
@@ -894,6 +896,7 @@ int vt_recording_report(struct vt_recording *r, const struct vt_recorded_process
     int rc = find_spaces(&w) ? vt_reader_no_memory(r, err) : find_moments(&w);
     if (!rc)
         rc = walk_events(&w);
+    vt_reader_describe(&(struct vt_when){.type = VT_WHEN_PEAK}, &report->peak);
     if (!rc)
         rc = look_at_end(&w);
     if (!rc)
