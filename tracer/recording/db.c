@@ -1,0 +1,75 @@
+/*
+ * db.c - hides SQLite's codes and the schema's text.
+ */
+#include "recording/db.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char vt_recording_schema[] = {
+#include "recording_sql.inc"
+    0};
+
+/* What is worth its own words, and errno. The text continues "cannot read NAME: ". */
+static const struct {
+    int code; /* SQLite's primary code */
+    int error;
+    const char *text; /* null: SQLite's own message */
+} meanings[] = {
+    {SQLITE_FULL, ENOSPC, "no space is left for it"},
+    {SQLITE_NOMEM, ENOMEM, "out of memory"},
+    {SQLITE_NOTADB, EINVAL, "it is not a recording, nor any other SQLite database"},
+    {SQLITE_CORRUPT, EINVAL, "the file is damaged"},
+    {SQLITE_BUSY, EBUSY, "another program holds it locked"},
+    {SQLITE_INTERRUPT, EINVAL, "the file is damaged: a search in it does not end"},
+    {SQLITE_MISMATCH, EINVAL, "the file is damaged"},
+    {SQLITE_READONLY, EROFS,
+     "its folder or file cannot be written to, which SQLite needs here: "
+     "copy it, with its -wal file, to a folder of your own"},
+};
+
+int vt_db_error(sqlite3 *db, int code, const char *what, const char *name, struct vt_error *err)
+{
+    int system = db ? sqlite3_system_errno(db) : 0;
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+        if ((code & 0xff) == meanings[i].code)
+            return vt_error_set(err, meanings[i].error, "cannot %s \"%s\": %s", what, name,
+                                meanings[i].text);
+    if (((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN) && system > 0)
+        return vt_error_errno(err, system, "cannot %s \"%s\"", what, name);
+    return vt_error_set(err, EIO, "cannot %s \"%s\": %s", what, name,
+                        db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+}
+
+/* Well-formed UTF-8 (RFC 3629). */
+static bool is_utf8(const unsigned char *at)
+{
+    while (*at) {
+        unsigned follow = *at < 0x80 ? 0 : *at < 0xc2 ? 9 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
+        unsigned char lead = *at++, least = 0x80, most = 0xbf;
+        if (lead == 0xe0)
+            least = 0xa0;
+        else if (lead == 0xed)
+            most = 0x9f; /* surrogates */
+        else if (lead == 0xf0)
+            least = 0x90;
+        else if (lead == 0xf4)
+            most = 0x8f;
+        if (follow > 3 || lead > 0xf4)
+            return false;
+        for (; follow; follow--, at++, least = 0x80, most = 0xbf)
+            if (*at < least || *at > most)
+                return false;
+    }
+    return true;
+}
+
+int vt_db_bind_name(sqlite3_stmt *statement, int column, const char *name)
+{
+    if (!name)
+        return sqlite3_bind_null(statement, column);
+    int length = (int)strnlen(name, INT32_MAX / 2);
+    if (is_utf8((const unsigned char *)name))
+        return sqlite3_bind_text(statement, column, name, length, SQLITE_TRANSIENT);
+    return sqlite3_bind_blob(statement, column, name, length, SQLITE_TRANSIENT);
+}

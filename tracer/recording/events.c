@@ -1,0 +1,384 @@
+/*
+ * events.c - hides how stored events become events again: walking through the
+ * table, unpacking changes, and the tables that rare events are spread over.
+ */
+#include "recording/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+
+#define TIME_MOST (INT64_MAX / 4)
+
+int vt_walk_begin(struct vt_recording *r, struct vt_event_walk *walk, const char *sql,
+                  struct vt_error *err)
+{
+    *walk = (struct vt_event_walk){.row = {.recording = r}};
+    walk->spaces = calloc(r->process_count + 1, sizeof(*walk->spaces));
+    if (!walk->spaces)
+        return vt_reader_no_memory(r, err);
+    int rc = vt_reader_query(r, sql, &walk->statement, err);
+    walk->row.statement = walk->statement;
+    if (rc)
+        vt_walk_end(walk);
+    return rc;
+}
+
+void vt_walk_end(struct vt_event_walk *walk)
+{
+    sqlite3_finalize(walk->statement);
+    free(walk->spaces);
+    *walk = (struct vt_event_walk){0};
+}
+
+int vt_walk_next(struct vt_recording *r, struct vt_event_walk *walk, struct vt_event_row *e,
+                 struct vt_error *err)
+{
+    struct vt_row *row = &walk->row;
+    int rc = vt_reader_step(r, walk->statement, err);
+    if (rc <= 0)
+        return rc;
+    e->seq = vt_row_uint(row, 0, INT64_MAX);
+    e->time_ns = vt_row_int(row, 1, 0, TIME_MOST);
+    e->process = (uint32_t)vt_row_uint(row, 2, INT32_MAX) - 1;
+    e->thread = (uint32_t)vt_row_uint(row, 3, INT32_MAX) - 1;
+    e->space = (uint32_t)vt_row_uint(row, 4, UINT32_MAX);
+    e->cause = vt_row_word(row, 5);
+    e->uncertain = vt_row_uint(row, 6, 1);
+    uint32_t call = vt_row_null(row, 7) ? 0 : (uint32_t)vt_row_uint(row, 7, r->call_count);
+    e->call = call ? &r->calls[call - 1] : NULL;
+    e->failed = !vt_row_null(row, 8);
+    e->sp = vt_row_bits(row, 9);
+    e->mapped_bytes = vt_row_bits(row, 10);
+    e->regions = vt_row_bits(row, 11);
+    e->stack = NULL;
+    if (!vt_row_null(row, 12)) {
+        e->stack = vt_reader_stack(r, vt_row_uint(row, 12, INT64_MAX));
+        row->bad |= !e->stack;
+    }
+    e->changes = sqlite3_column_blob(walk->statement, 13);
+    e->changes_length = (size_t)sqlite3_column_bytes(walk->statement, 13);
+    if (row->bad || e->seq <= walk->last_seq || e->process >= r->process_count ||
+        e->thread >= r->thread_count || !e->cause)
+        return vt_reader_damaged(r, "table events", err);
+    walk->last_seq = e->seq;
+    e->is_exec = e->cause[0] == 'e' && !strcmp(e->cause, "exec");
+    uint32_t had = walk->spaces[e->process];
+    e->old_space = e->is_exec && had ? had : e->space;
+    walk->spaces[e->process] = e->space;
+    return 1;
+}
+
+static int region_of(const struct vt_recording *r, const struct vt_packed_state *state,
+                     vt_addr start, uint64_t size, struct vt_region *region)
+{
+    bool bad = false;
+    *region = (struct vt_region){
+        .start = start,
+        .end = start + size,
+        .offset = state->offset,
+        .object = vt_reader_object(r, state->object, &bad),
+        .prot = state->prot,
+        .flags = state->flags,
+        .kind = state->kind,
+    };
+    return bad ? -EINVAL : 0;
+}
+
+int vt_reader_change(const struct vt_recording *r, const struct vt_packed *packed,
+                     struct vt_change *change)
+{
+    uint64_t size = packed->end - packed->start;
+    *change = (struct vt_change){
+        .op = packed->op,
+        .source_stays = packed->source_stays,
+        .start = packed->start,
+        .end = packed->end,
+    };
+    int rc = 0;
+    if (packed->op != VT_CHANGE_MADE)
+        rc = region_of(r, &packed->before, packed->from, size, &change->before);
+    if (packed->op != VT_CHANGE_GONE && !rc)
+        rc = region_of(r, &packed->after, packed->start, size, &change->after);
+    return rc;
+}
+
+/* ---- replay ---------------------------------------------------------------------- */
+
+/* An event being put together. */
+struct replayed {
+    struct vt_recording *recording;
+    struct vt_event event;
+    struct vt_call call;
+    struct vt_exec_info exec;
+    struct vt_exit_info exit;
+    struct vt_fault_info fault;
+    struct vt_change *changes;
+    size_t change_capacity;
+    struct vt_detail *details;
+    size_t detail_capacity;
+    sqlite3_stmt *program; /* prepared when first needed */
+    sqlite3_stmt *fault_row;
+    sqlite3_stmt *fault_regions;
+};
+
+static int take_changes(struct replayed *to, const struct vt_event_row *e, struct vt_error *err)
+{
+    struct vt_recording *r = to->recording;
+    const uint8_t *at = e->changes;
+    size_t left = e->changes_length, count = 0;
+    struct vt_packed packed;
+    int rc;
+    while (!(rc = vt_unpack(&at, &left, &packed))) {
+        if (vt_reserve((void **)&to->changes, &to->change_capacity, count + 1,
+                       sizeof(*to->changes)) ||
+            vt_reserve((void **)&to->details, &to->detail_capacity, count + 1,
+                       sizeof(*to->details)))
+            return vt_reader_no_memory(r, err);
+        struct vt_detail *detail = &to->details[count];
+        bool bad = vt_reader_change(r, &packed, &to->changes[count]);
+        *detail = (struct vt_detail){0};
+        if (packed.has_image) {
+            const struct vt_change *change = &to->changes[count];
+            const struct vt_region *region = change->op == VT_CHANGE_GONE ? &change->before
+                                                                          : &change->after;
+            detail->image = vt_reader_object(r, packed.image, &bad);
+            detail->bias = packed.bias;
+            vt_reader_parts(r, packed.image, region->start - packed.bias, region->end - packed.bias,
+                            &detail->parts, &detail->part_count);
+        }
+        if (bad) {
+            rc = -EINVAL;
+            break;
+        }
+        count++;
+    }
+    to->event.changes = to->changes;
+    to->event.details = to->details;
+    to->event.change_count = count;
+    return rc < 0 ? vt_reader_damaged(r, "changes of an event", err) : 0;
+}
+
+/* The row of a table that belongs to the event; 0 there is none. */
+static int row_of_event(struct replayed *to, sqlite3_stmt **statement, const char *sql,
+                        struct vt_error *err)
+{
+    if (!*statement) {
+        int rc = vt_reader_query(to->recording, sql, statement, err);
+        if (rc)
+            return rc;
+    }
+    sqlite3_reset(*statement);
+    vt_db_bind(*statement, 1, to->event.seq);
+    return vt_reader_step(to->recording, *statement, err);
+}
+
+static int take_program(struct replayed *to, struct vt_error *err)
+{
+    static const char *const types[] = {
+        [VT_PROGRAM_UNKNOWN] = "unknown",
+        [VT_PROGRAM_STATIC] = "static",
+        [VT_PROGRAM_STATIC_PIE] = "static-pie",
+        [VT_PROGRAM_DYNAMIC] = "dynamic",
+        [VT_PROGRAM_PIE] = "pie",
+    };
+    int rc = row_of_event(to, &to->program,
+                          "SELECT path, type, class_bits, images, regions, left_space "
+                          "FROM programs WHERE event = ?",
+                          err);
+    if (rc <= 0)
+        return rc;
+    struct vt_row row = {to->recording, to->program, false};
+    const char *type = vt_row_word(&row, 1);
+    to->exec = (struct vt_exec_info){
+        .path = vt_row_word(&row, 0),
+        .class_bits = (unsigned)vt_row_uint(&row, 2, 64),
+        .images = vt_row_uint(&row, 3, INT64_MAX),
+        .regions = vt_row_uint(&row, 4, INT64_MAX),
+        .left_space = (uint32_t)vt_row_uint(&row, 5, UINT32_MAX),
+    };
+    for (size_t i = 0; type && i < VT_COUNTOF(types); i++)
+        if (!strcmp(type, types[i]))
+            to->exec.type = (enum vt_program_type)i;
+    to->event.exec = &to->exec;
+    return row.bad ? vt_reader_damaged(to->recording, "table programs", err) : 0;
+}
+
+static void take_exit(struct replayed *to, const struct vt_recorded_process *p)
+{
+    to->exit = (struct vt_exit_info){
+        .wait_status = p->wait_status,
+        .lifetime_ns = p->lifetime_ns,
+        .name = p->name,
+        .totals = p->has_totals ? &p->totals : NULL,
+        .exactness = p->exactness,
+        .stacks = p->stacks,
+        .stack_count = p->stack_count,
+        .root = p->root,
+    };
+    to->event.exit = &to->exit;
+}
+
+static int take_fault_regions(struct replayed *to, struct vt_error *err)
+{
+    struct vt_recording *r = to->recording;
+    struct vt_fault_info *fault = &to->fault;
+    int rc = row_of_event(to, &to->fault_regions,
+                          "SELECT role, start, end, perm, kind, flags, object, offset "
+                          "FROM fault_regions WHERE event = ?",
+                          err);
+    for (; rc > 0; rc = vt_reader_step(r, to->fault_regions, err)) {
+        struct vt_row row = {r, to->fault_regions, false};
+        struct vt_region region = {0};
+        const char *role = vt_row_word(&row, 0);
+        vt_row_range(&row, 1, &region.start, &region.end);
+        vt_row_perm(&row, 3, &region.prot, &region.flags);
+        region.kind = vt_row_kind(&row, 4);
+        region.flags |= (uint8_t)vt_row_uint(&row, 5, 31);
+        region.object = vt_row_object(&row, 6);
+        region.offset = vt_row_bits(&row, 7);
+        if (row.bad || !role)
+            return vt_reader_damaged(r, "table fault_regions", err);
+        struct vt_region *place = !strcmp(role, "here")    ? &fault->here
+                                  : !strcmp(role, "below") ? &fault->below
+                                  : !strcmp(role, "above") ? &fault->above
+                                                           : &fault->past.before;
+        *place = region;
+    }
+    return rc;
+}
+
+static int take_fault(struct replayed *to, struct vt_error *err)
+{
+    struct vt_recording *r = to->recording;
+    int rc = row_of_event(to, &to->fault_row,
+                          "SELECT signal, code, sender, address, verdict, from_start, stack_limit, "
+                          "file_size, past_event, past_time, past_pid, past_tid, past_cause, "
+                          "past_op, past_perm FROM faults WHERE event = ?",
+                          err);
+    if (rc <= 0)
+        return rc;
+    struct vt_row row = {r, to->fault_row, false};
+    struct vt_fault_info *fault = &to->fault;
+    const char *verdict = vt_row_word(&row, 4), *op = vt_row_word(&row, 13);
+    *fault = (struct vt_fault_info){
+        .signal = (int)vt_row_int(&row, 0, 0, INT32_MAX),
+        .code = (int)vt_row_int(&row, 1, INT32_MIN, INT32_MAX),
+        .sender = (pid_t)vt_row_int(&row, 2, 0, INT32_MAX),
+        .has_addr = !vt_row_null(&row, 3),
+        .addr = vt_row_bits(&row, 3),
+        .from_start = vt_row_uint(&row, 5, 1),
+        .stack_limit = vt_row_bits(&row, 6),
+        .file_size = vt_row_bits(&row, 7),
+        .has_past = !vt_row_null(&row, 8),
+    };
+    for (int i = 0; verdict && i < VT_FAULT_COUNT; i++)
+        if (!strcmp(verdict, vt_fault_verdict_name((enum vt_fault_verdict)i)))
+            fault->verdict = (enum vt_fault_verdict)i;
+    if (fault->has_past) {
+        fault->past = (struct vt_past){
+            .seq = vt_row_uint(&row, 8, INT64_MAX),
+            .time_ns = vt_row_int(&row, 9, 0, TIME_MOST),
+            .pid = (pid_t)vt_row_int(&row, 10, 0, INT32_MAX),
+            .tid = (pid_t)vt_row_int(&row, 11, 0, INT32_MAX),
+            .cause = vt_row_word(&row, 12),
+            .op = op && strchr("+-~>", *op) && *op ? (enum vt_change_op) * op : VT_CHANGE_GONE,
+            .prot_after = (uint8_t)vt_row_uint(&row, 14, 7),
+        };
+        row.bad |= !fault->past.cause;
+    }
+    if (row.bad)
+        return vt_reader_damaged(r, "table faults", err);
+    to->event.fault = fault;
+    return take_fault_regions(to, err);
+}
+
+/* The cause by its word; a call's name means that the call itself is it. */
+static enum vt_cause cause_of(const struct vt_event_row *e)
+{
+    if (e->call && !strcmp(e->cause, e->call->call.name))
+        return VT_CAUSE_CALL;
+    for (int i = 1; i < VT_CAUSE_COUNT; i++)
+        if (!strcmp(e->cause, vt_cause_name((enum vt_cause)i)))
+            return (enum vt_cause)i;
+    return VT_CAUSE_CALL;
+}
+
+static int take_event(struct replayed *to, struct vt_event_walk *walk, const struct vt_event_row *e,
+                      struct vt_error *err)
+{
+    struct vt_recording *r = to->recording;
+    const struct vt_recorded_process *process = &r->processes[e->process];
+    struct vt_row *row = &walk->row;
+    to->event = (struct vt_event){
+        .seq = e->seq,
+        .time_ns = e->time_ns,
+        .pid = process->pid,
+        .tid = r->threads[e->thread].tid,
+        .space = e->space,
+        .cause = cause_of(e),
+        .uncertain = e->uncertain,
+        .sp = e->sp,
+        .stack = e->stack,
+        .mapped_bytes = e->mapped_bytes,
+        .sp_place = (enum vt_sp_place)vt_row_uint(row, VT_WALK_COLUMNS + 12, VT_SP_OTHER),
+        .ip = vt_row_bits(row, VT_WALK_COLUMNS),
+        .heap_bytes = vt_row_bits(row, VT_WALK_COLUMNS + 1),
+        .parent = (pid_t)vt_row_int(row, VT_WALK_COLUMNS + 2, 0, INT32_MAX),
+        .shares_space = vt_row_uint(row, VT_WALK_COLUMNS + 3, 1),
+        .note = vt_row_word(row, VT_WALK_COLUMNS + 4),
+    };
+    if (e->call) {
+        to->call = e->call->call;
+        to->call.arg_names = e->call->names[0] ? e->call->names : NULL;
+        to->call.failed = e->failed;
+        to->call.error = (int)vt_row_int(row, 8, INT32_MIN, INT32_MAX);
+        to->call.result = (int64_t)vt_row_bits(row, VT_WALK_COLUMNS + 5);
+        for (int i = 0; i < 6; i++)
+            to->call.args[i] = vt_row_bits(row, VT_WALK_COLUMNS + 6 + i);
+        if (to->call.failed)
+            to->call.result = -1;
+        to->event.call = &to->call;
+    }
+    if (row->bad)
+        return vt_reader_damaged(r, "table events", err);
+    int rc = take_changes(to, e, err);
+    if (!rc && (to->event.cause == VT_CAUSE_EXEC || to->event.cause == VT_CAUSE_ATTACH ||
+                to->event.cause == VT_CAUSE_FORK))
+        rc = take_program(to, err);
+    if (!rc && to->event.cause == VT_CAUSE_SIGNAL)
+        rc = take_fault(to, err);
+    if (!rc && process->end_event == e->seq)
+        take_exit(to, process);
+    return rc;
+}
+
+int vt_recording_replay(struct vt_recording *r, vt_recorded_event_fn *each, void *context,
+                        struct vt_error *err)
+{
+    struct replayed to = {.recording = r};
+    struct vt_event_walk walk;
+    struct vt_event_row e;
+    int rc = vt_walk_begin(r, &walk,
+                           VT_WALK_SELECT ", ip, heap, parent, shares, note, result, arg1, arg2, "
+                                          "arg3, arg4, arg5, arg6, sp_on FROM events ORDER BY seq",
+                           err);
+    if (rc)
+        return rc;
+    while ((rc = vt_walk_next(r, &walk, &e, err)) > 0) {
+        rc = take_event(&to, &walk, &e, err);
+        if (!rc)
+            rc = each(context, &to.event);
+        if (rc)
+            break;
+    }
+    vt_walk_end(&walk);
+    sqlite3_finalize(to.program);
+    sqlite3_finalize(to.fault_row);
+    sqlite3_finalize(to.fault_regions);
+    free(to.changes);
+    free(to.details);
+    return rc;
+}
