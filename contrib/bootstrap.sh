@@ -20,7 +20,7 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 125; }
 
-build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libdw-dev libunwind-dev libiberty-dev'
+build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libsqlite3-dev libdw-dev libunwind-dev libiberty-dev'
 test_packages='libcmocka-dev python3 python3-jsonschema binutils busybox-static'
 
 # Is a Debian package there, itself or by another name that provides it?

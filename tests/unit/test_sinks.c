@@ -860,7 +860,7 @@ static void test_formats(void **state)
     fputs("precious", file);
     fclose(file);
     assert_int_equal(vt_sink_create(&config, &sink, &err), -EINVAL);
-    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl");
+    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, vas");
     assert_null(sink);
     read_file(config.path, &kept); /* an error in the options must cost no file */
     assert_int_equal(kept.length, 8);

@@ -31,11 +31,15 @@ struct cli_command {
     const char *summary;
     const struct cli_option *options; /* ended by id 0 */
     int (*run)(const struct cli_command *command, int argc, char **argv);
+    bool mixed; /* options may stand behind other words, which are no program with its own */
 };
 
 extern const struct cli_command cli_trace;
 extern const struct cli_command cli_layout;
 extern const struct cli_command cli_aslr;
+extern const struct cli_command cli_report;
+extern const struct cli_command cli_history;
+extern const struct cli_command cli_diff;
 
 /* All commands, ended by a null pointer; the trace first. */
 extern const struct cli_command *const cli_commands[];

@@ -1,5 +1,6 @@
 /*
- * layout.c - `vastrace layout PID`: a live process's map, drawn or in words.
+ * layout.c - `vastrace layout PID` and `vastrace layout RUN`: the map of a live
+ * process, or of a recorded one at any moment, drawn or in words.
  */
 #include <getopt.h>
 #include <langinfo.h>
@@ -12,13 +13,17 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/page.h"
 #include "session/kernel_half.h"
 #include "sinks/picture.h"
 #include <vastrace/session.h>
 
-enum { OPTION_FORMAT = 256, OPTION_COLOR, OPTION_WIDTH, OPTION_ALL };
+enum { OPTION_FORMAT = 256, OPTION_COLOR, OPTION_WIDTH, OPTION_ALL, OPTION_PID, OPTION_AT };
 
 static const struct cli_option options[] = {
+    {OPTION_PID, "pid", "PID", "of a recording: the process, if not the launched one"},
+    {OPTION_AT, "at", "WHEN",
+     "of a recording: start, end (if not given), peak, 1.25, 350ms, '#812'"},
     {OPTION_FORMAT, "format", "NAME", "picture, maps or json"},
     {OPTION_ALL, "all", NULL, "picture: every region, none folded"},
     {OPTION_WIDTH, "width", "N", "picture: columns, if not the terminal's"},
@@ -49,13 +54,26 @@ static bool wants_color(const char *when)
     return !strcmp(when, "always");
 }
 
+static int render(const struct vt_picture_format *format, const struct vt_picture_input *input)
+{
+    struct vt_buf out = {0};
+    struct vt_error err = {0};
+    int rc = format->render(input, &out, &err);
+    if (rc)
+        cli_error("%s", *err.text ? err.text : "cannot draw the layout: out of memory");
+    else if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout)) {
+        cli_error("cannot write the layout to standard output: %m");
+        rc = -1;
+    }
+    vt_buf_deinit(&out);
+    return rc ? EXIT_OURS : 0;
+}
+
 static int draw(struct vt_snapshot *snapshot, const struct vt_picture_format *format,
                 struct vt_picture_input *input)
 {
     static struct vt_kernel_half half; /* large, and used once */
     struct vt_machine machine;
-    struct vt_buf out = {0};
-    struct vt_error err = {0};
     struct rlimit limit;
     const struct vt_snapshot_info *info = vt_snapshot_info(snapshot);
 
@@ -79,23 +97,66 @@ static int draw(struct vt_snapshot *snapshot, const struct vt_picture_format *fo
                                                   : machine.mmap_rnd_bits;
     input->la57 = machine.la57;
     input->kernel = info->class_bits == 32 ? NULL : &half;
-    int rc = format->render(input, &out, &err);
-    if (rc)
-        cli_error("%s", *err.text ? err.text : "cannot draw the layout: out of memory");
-    else if (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout)) {
-        cli_error("cannot write the layout to standard output: %m");
-        rc = -1;
+    return render(format, input);
+}
+
+static void recorded_detail(void *context, const struct vt_region *region, struct vt_detail *detail)
+{
+    vt_recorded_layout_detail(context, region, detail);
+}
+
+/* The machine's own facts are left out: the recording may be from another one. */
+static int draw_recorded(struct vt_recording *recording, const struct vt_moment *moment,
+                         const struct vt_picture_format *format, struct vt_picture_input *input)
+{
+    const struct vt_recording_info *info = vt_recording_info(recording);
+    struct vt_recorded_layout *layout;
+    struct vt_error err = {0};
+    if (vt_recording_layout(recording, moment, &layout, &err) ||
+        vt_recording_sp(recording, moment, &input->sp, &err)) {
+        cli_error("%s", err.text);
+        return EXIT_OURS;
     }
-    vt_buf_deinit(&out);
-    return rc ? EXIT_OURS : 0;
+    input->layout = vt_recorded_layout_map(layout);
+    input->detail = recorded_detail;
+    input->detail_context = layout;
+    input->pid = moment->process->pid;
+    input->path = moment->process->path;
+    input->type = moment->process->type;
+    input->class_bits = moment->process->class_bits;
+    input->aslr = info->run.aslr;
+    input->aslr_disabled = info->run.aslr_disabled;
+    input->moment = moment->text;
+    input->page_size = info->run.page_size;
+    vt_layout_for_each(r, input->layout)
+        input->la57 |= r->end > UINT64_C(1) << 47 && !(r->start >> 63);
+    int status = render(format, input);
+    vt_recorded_layout_destroy(layout);
+    return status;
+}
+
+static int draw_run(const char *path, long pid, const char *at,
+                    const struct vt_picture_format *format, struct vt_picture_input *input)
+{
+    struct vt_recording *recording = cli_open_run(path);
+    struct vt_moment moment;
+    if (!recording)
+        return EXIT_OURS;
+    cli_note_gaps(recording, path);
+    const struct vt_recorded_process *process = cli_process(recording, pid);
+    int status = EXIT_OURS;
+    if (process && cli_moment(recording, process, at, &moment))
+        status = draw_recorded(recording, &moment, format, input);
+    vt_recording_close(recording);
+    return status;
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     struct vt_picture_input input = {0};
     const struct vt_picture_format *format = vt_picture_formats();
-    const char *color = "auto";
-    long number;
+    const char *color = "auto", *at = NULL;
+    long number, pid = 0;
     int id;
 
     setlocale(LC_CTYPE, "");
@@ -120,18 +181,37 @@ static int run(const struct cli_command *command, int argc, char **argv)
         case OPTION_COLOR:
             color = optarg;
             break;
+        case OPTION_PID:
+            if (!cli_pid(optarg, &pid))
+                return EXIT_OURS;
+            break;
+        case OPTION_AT:
+            at = optarg;
+            break;
         default:
             return EXIT_OURS;
         }
     }
-    if (optind != argc - 1 || !cli_number(argv[optind], 1, INT32_MAX, &number)) {
-        cli_error("layout: name one process by its id, as in: vastrace layout 4242");
+    if (optind != argc - 1) {
+        cli_error("layout: name one recording or one process by its id, as in: vastrace layout "
+                  "run.vas, or: vastrace layout 4242");
+        return EXIT_OURS;
+    }
+    /* A number is a process, unless there is a file of this name. */
+    const char *word = argv[optind];
+    bool live = cli_number(word, 1, INT32_MAX, &number) && access(word, F_OK);
+    if (live && (at || pid)) {
+        cli_error("layout: %s belongs to a recording, and %s is a running process",
+                  at ? "--at" : "--pid", word);
         return EXIT_OURS;
     }
     if (!input.width)
         input.width = terminal_width();
     input.color = wants_color(color);
     input.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+
+    if (!live)
+        return draw_run(word, pid, at ? at : "end", format, &input);
 
     struct vt_snapshot *snapshot;
     struct vt_error err = {0};
@@ -146,8 +226,10 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_layout = {
     .name = "layout",
-    .usage = "PID [--format picture|maps|json]",
-    .summary = "Draw the address space of a running process.",
+    .usage = "RUN [--pid PID] [--at WHEN] [--format picture|maps|json]\n"
+             "PID [--format picture|maps|json]",
+    .summary = "Draw an address space: of a recording at any moment, or of a running process.",
     .options = options,
     .run = run,
+    .mixed = true,
 };

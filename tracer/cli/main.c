@@ -1,7 +1,7 @@
 /*
  * main.c - where the command line enters. A map of the house:
  *
- *   include/vastrace/      the public library: errors, layouts, events, sinks, sessions
+ *   include/vastrace/      the public library: errors, layouts, events, sinks, sessions, recordings
  *   tracer/base/           base.h buf.h escape.h error.c: what every layer needs
  *   tracer/model/          layout.c   the interval map of one address space
  *                          memop.c    the kernel's rules, call by call
@@ -14,6 +14,9 @@
  *                          arch_x86.c call numbers, decoding, the seccomp filter
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
+ *   tracer/recording/      writer.c   events to an SQLite file; tiles.c what is still open
+ *                          reader.c   untrusted files; events.c, moment.c what they hold
+ *                          report.c, history.c, diff.c questions; pack.c changes as bytes
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
  *                          aslr.c     ASLR judged; aslr_text.c, aslr_json.c formats
  *   tracer/session/        live.c     threads, order among calls, events
@@ -21,16 +24,20 @@
  *                          emit.c     filter and queue to the sinks
  *                          snapshot.c a live process's map without tracing
  *                          aslr.c     many launches, to where each part lies
+ *                          replay.c   a recording to the sinks
  *   tracer/cli/            options.c  parsing and help from tables
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
- *                          layout.c   `vastrace layout PID`
+ *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`
+ *                          report.c, history.c, diff.c `vastrace report RUN` and so on
+ *                          page.c     lines in columns, recordings opened
  *                          aslr.c     `vastrace aslr PROGRAM`
  */
 #include <string.h>
 
 #include "cli/cli.h"
 
-const struct cli_command *const cli_commands[] = {&cli_trace, &cli_layout, &cli_aslr, NULL};
+const struct cli_command *const cli_commands[] = {
+    &cli_trace, &cli_report, &cli_layout, &cli_history, &cli_diff, &cli_aslr, NULL};
 
 int main(int argc, char **argv)
 {

@@ -86,7 +86,8 @@ int cli_next_option(const struct cli_command *command, int argc, char **argv)
     struct option longs[OPTIONS_MAX];
     char shorts[2 * OPTIONS_MAX + 2];
     size_t count = 0, at = 0;
-    shorts[at++] = '+'; /* options end at the program's name: what follows is its own */
+    if (!command->mixed)
+        shorts[at++] = '+'; /* options end at the program's name: what follows is its own */
     for (const struct cli_option *o = command->options; o->id && count < OPTIONS_MAX - 3; o++) {
         int takes = !o->value            ? no_argument
                     : o->value[0] == '[' ? optional_argument

@@ -26,7 +26,8 @@
 /* Every format by its name, which is also that of its ops. The first is the default. */
 #define FORMATS(X)                                                                                 \
     X(text)                                                                                        \
-    X(jsonl)
+    X(jsonl)                                                                                       \
+    X(vas)
 
 #define FORMAT_OPS(name)  &vt_##name##_ops,
 #define FORMAT_NAME(name) #name,
@@ -148,8 +149,11 @@ int vt_sink_create(const struct vt_sink_config *config, struct vt_sink **sink, s
     if (!made->state || !made->target)
         goto no_memory;
 
-    made->fd = open_output(config->path);
-    if (made->fd < 0) {
+    if (ops->open) {
+        result = ops->open(made, config->path, err);
+        if (result < 0)
+            goto fail;
+    } else if ((made->fd = open_output(config->path)) < 0) {
         result = vt_error_errno(err, -made->fd, "cannot open %s for writing",
                                 config->path && strcmp(config->path, "-") != 0
                                     ? made->target
@@ -260,7 +264,7 @@ int vt_sink_end(struct vt_sink *sink, const struct vt_summary *summary, struct v
     /* Network file systems and quotas may tell only now. */
     int fd = sink->fd;
     sink->fd = -1;
-    if (close(fd) < 0 && errno != EINTR) {
+    if (fd >= 0 && close(fd) < 0 && errno != EINTR) {
         sink->failed = true;
         return vt_error_errno(err, errno, "cannot write %s", sink->target);
     }

@@ -19,6 +19,12 @@ struct vt_sink_ops {
     size_t state_size;          /* bytes of sink->state, zeroed; 0: it has none */
 
     /*
+     * Open the output itself, by its path as in struct vt_sink_config; sink->fd stays -1.
+     * Null: sink.c opens it and writes sink->out to it.
+     */
+    int (*open)(struct vt_sink *sink, const char *path, struct vt_error *err);
+
+    /*
      * As in <vastrace/sink.h>. They append whole lines to sink->out; 0 or a
      * negative errno with its text. Running out of memory in sink->out needs
      * no check, sink.c looks.
@@ -38,7 +44,7 @@ struct vt_sink {
     const struct vt_sink_ops *ops;
     void *state;       /* the format's own, ops->state_size bytes */
     struct vt_buf out; /* formatted and not yet written */
-    int fd;            /* never 0, 1, 2; -1 once closed */
+    int fd;            /* never 0, 1, 2; -1 once closed, or where the format opened its own */
     char *target;      /* for errors: `"out.txt"`, `to standard output` */
     bool named;        /* the output is a file that was asked for by name */
     bool color;        /* decided: paint it */
@@ -48,5 +54,6 @@ struct vt_sink {
 
 extern const struct vt_sink_ops vt_text_ops;  /* text.c */
 extern const struct vt_sink_ops vt_jsonl_ops; /* jsonl.c */
+extern const struct vt_sink_ops vt_vas_ops;   /* vas.c */
 
 #endif

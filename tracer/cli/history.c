@@ -1,0 +1,277 @@
+/*
+ * history.c - `vastrace history RUN ADDR[-ADDR]`: who ever owned an address.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "cli/page.h"
+
+enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL };
+
+/* As many lines are read by eyes; --all is for the rest. */
+#define ENTRIES_MOST 200
+
+/* Where columns end or begin. */
+enum {
+    TIME_END = 10,
+    EVENT_END = 20,
+    CAUSE_AT = 22,
+    OP_AT = 32,
+    SIZE_END = 53,
+    RANGE_AT = 55,
+    PERM_AT = 82,
+    WHAT_AT = 88
+};
+
+static const struct cli_option options[] = {
+    {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
+    {OPTION_ALL, "all", NULL, "every entry, however many there are"},
+    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {0},
+};
+
+/* "7ffff7a00000", with or without 0x, or two of these with a dash between. */
+static bool parse_range(const char *text, vt_addr *start, vt_addr *end)
+{
+    char *stop;
+    *start = strtoull(text, &stop, 16);
+    bool good = stop != text && strchr("0123456789abcdefABCDEF", *text) && *text;
+    *end = *start + 1;
+    if (good && *stop == '-') {
+        text = stop + 1;
+        *end = strtoull(text, &stop, 16);
+        good = stop != text && *text && strchr("0123456789abcdefABCDEF", *text) && *end > *start;
+    }
+    if (good && !*stop && *end)
+        return true;
+    cli_error("%s is no address; give one in hexadecimal, as in 7ffff7a00000, or a range as in "
+              "7ffff7a00000-7ffff7a10000",
+              text);
+    return false;
+}
+
+static const struct {
+    char mark;
+    const char *word;
+} ops[] = {
+    [VT_HISTORY_MADE] = {'+', "made"},
+    [VT_HISTORY_GROWN] = {'+', "grown"},
+    [VT_HISTORY_CUT] = {'-', "cut"},
+    [VT_HISTORY_ALTERED] = {'~', "altered"},
+    [VT_HISTORY_MOVED_HERE] = {'>', "moved here"},
+    [VT_HISTORY_MOVED_AWAY] = {'>', "moved away"},
+    [VT_HISTORY_GONE] = {'-', "gone"},
+};
+
+static void titles(struct cli_page *p)
+{
+    cli_paint(p, CLI_TITLE);
+    cli_right(p, TIME_END, "time");
+    cli_right(p, EVENT_END, "event");
+    cli_pad(p, CAUSE_AT);
+    cli_text(p, "cause");
+    cli_pad(p, OP_AT);
+    cli_text(p, "change");
+    cli_right(p, SIZE_END, "size");
+    cli_pad(p, RANGE_AT);
+    cli_text(p, "range");
+    cli_pad(p, PERM_AT);
+    cli_text(p, "perm");
+    cli_pad(p, WHAT_AT);
+    cli_text(p, "what");
+    cli_line(p);
+}
+
+static void neighbour(struct cli_page *p, const char *side, const struct vt_region *region,
+                      uint64_t distance)
+{
+    if (region->start == region->end)
+        return;
+    cli_pad(p, WHAT_AT);
+    cli_paint(p, CLI_FAINT);
+    cli_text(p, "%s: %s", side, vt_kind_name(region->kind));
+    if (region->object) {
+        cli_text(p, " ");
+        cli_object(p, region);
+    }
+    cli_text(p, " ");
+    cli_range(p, region->start, region->end);
+    if (distance) {
+        cli_text(p, ", ");
+        cli_size(p, distance);
+        cli_text(p, " away");
+    }
+    cli_line(p);
+}
+
+static void entry(struct cli_page *p, const struct vt_history_entry *e, bool many_spaces,
+                  bool many_threads)
+{
+    bool after = e->after.start < e->after.end;
+    const struct vt_region *r = after ? &e->after : &e->before;
+    char perm[5], was[5];
+    cli_seconds_at(p, TIME_END, e->time_ns);
+    cli_right(p, EVENT_END, "#%llu", (unsigned long long)e->event);
+    cli_pad(p, CAUSE_AT);
+    cli_text(p, "%s", e->cause);
+    cli_pad(p, OP_AT);
+    cli_text(p, "%c %s", ops[e->op].mark, ops[e->op].word);
+    cli_size_at(p, SIZE_END, r->end - r->start);
+    cli_pad(p, RANGE_AT);
+    cli_range(p, r->start, r->end);
+    cli_pad(p, PERM_AT);
+    cli_text(p, "%s", vt_prot_text(r->prot, r->flags, perm));
+    cli_pad(p, WHAT_AT);
+    cli_text(p, "%s", vt_kind_name(r->kind));
+    if (r->object) {
+        cli_text(p, " ");
+        cli_object(p, r);
+    }
+    if (e->op == VT_HISTORY_ALTERED) {
+        vt_prot_text(e->before.prot, e->before.flags, was);
+        if (strcmp(was, perm))
+            cli_text(p, "  was %s", was);
+        if (e->before.kind != e->after.kind)
+            cli_text(p, "  was %s", vt_kind_name(e->before.kind));
+    }
+    if (e->op == VT_HISTORY_CUT || e->op == VT_HISTORY_GROWN) {
+        cli_text(p, "  was ");
+        cli_size(p, e->before.end - e->before.start);
+    }
+    if (e->elsewhere)
+        cli_text(p, "  %s %llx", e->op == VT_HISTORY_MOVED_HERE ? "from" : "to",
+                 (unsigned long long)e->elsewhere);
+    if (many_threads)
+        cli_text(p, "  by thread %d", (int)e->tid);
+    if (many_spaces)
+        cli_text(p, "  space %u", (unsigned)e->space);
+    cli_line(p);
+    if (e->stack) {
+        cli_pad(p, OP_AT);
+        cli_paint(p, CLI_FAINT);
+        cli_stack(p, e->stack, 8);
+        cli_line(p);
+    }
+    neighbour(p, "above", &e->above, e->above.start - r->end);
+    neighbour(p, "below", &e->below, r->start - e->below.end);
+}
+
+static void headline(struct cli_page *p, const struct vt_recorded_process *process,
+                     const struct vt_history *h, vt_addr start, vt_addr end)
+{
+    uint64_t owners = 0;
+    for (size_t i = 0; i < h->count; i++)
+        owners += h->entries[i].op == VT_HISTORY_MADE || h->entries[i].op == VT_HISTORY_MOVED_HERE;
+    cli_paint(p, CLI_STRONG);
+    if (end - start == 1)
+        cli_text(p, "address %llx", (unsigned long long)start);
+    else
+        cli_range(p, start, end);
+    cli_plain(p);
+    cli_text(p, " in ");
+    cli_name(p, process->name);
+    cli_text(p, " (pid %d): ", (int)process->pid);
+    if (!h->count)
+        cli_text(p, "nothing was ever mapped there");
+    else if (h->left_out)
+        cli_text(p, "%llu entries; the first and last %d are shown, --all shows all",
+                 (unsigned long long)(h->left_out + h->count), ENTRIES_MOST / 2);
+    else
+        cli_text(p, "mapped %llu time%s", (unsigned long long)owners, owners == 1 ? "" : "s");
+    cli_line(p);
+}
+
+/* How many entries from this one on tell of growth by the same cause. */
+static size_t growth_run(const struct vt_history *h, size_t from)
+{
+    const struct vt_history_entry *first = &h->entries[from];
+    size_t end = h->left_out && from < ENTRIES_MOST / 2 ? ENTRIES_MOST / 2 : h->count;
+    size_t i = from;
+    while (i < end && h->entries[i].op == VT_HISTORY_GROWN && h->entries[i].cause == first->cause &&
+           h->entries[i].space == first->space && h->entries[i].stack == first->stack)
+        i++;
+    return i - from;
+}
+
+static int show(struct cli_page *p, struct vt_recording *recording,
+                const struct vt_recorded_process *process, vt_addr start, vt_addr end, bool all)
+{
+    struct vt_history h;
+    struct vt_error err = {0};
+    if (vt_recording_history(recording, process, start, end, all ? 0 : ENTRIES_MOST, &h, &err)) {
+        cli_error("%s", err.text);
+        return EXIT_OURS;
+    }
+    bool many_spaces = false, many_threads = false;
+    for (size_t i = 1; i < h.count; i++) {
+        many_spaces |= h.entries[i].space != h.entries[0].space;
+        many_threads |= h.entries[i].tid != h.entries[0].tid;
+    }
+    headline(p, process, &h, start, end);
+    if (h.count)
+        titles(p);
+    for (size_t i = 0; i < h.count; i++) {
+        size_t run = all ? 0 : growth_run(&h, i);
+        if (run > 3) { /* the first, how many, and the last */
+            entry(p, &h.entries[i], many_spaces, many_threads);
+            cli_pad(p, OP_AT);
+            cli_text(p, "... %zu more such ...", run - 2);
+            cli_line(p);
+            i += run - 1;
+        }
+        if (h.left_out && i == ENTRIES_MOST / 2) {
+            cli_pad(p, OP_AT);
+            cli_text(p, "... %llu more ...", (unsigned long long)h.left_out);
+            cli_line(p);
+        }
+        entry(p, &h.entries[i], many_spaces, many_threads);
+    }
+    vt_history_deinit(&h);
+    return cli_page_end(p);
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct cli_page page = {0};
+    const char *color = "auto";
+    vt_addr start, end;
+    long pid = 0;
+    bool all = false;
+    int id;
+    while ((id = cli_next_option(command, argc, argv)) != -1) {
+        if (id == OPTION_COLOR)
+            color = optarg;
+        else if (id == OPTION_ALL)
+            all = true;
+        else if (id != OPTION_PID || !cli_pid(optarg, &pid))
+            return EXIT_OURS;
+    }
+    if (!cli_page_color(&page, color))
+        return EXIT_OURS;
+    if (argc - optind != 2) {
+        cli_error("history: name a recording and an address, as in: vastrace history run.vas "
+                  "7ffff7a00000");
+        return EXIT_OURS;
+    }
+    if (!parse_range(argv[optind + 1], &start, &end))
+        return EXIT_OURS;
+    struct vt_recording *recording = cli_open_run(argv[optind]);
+    if (!recording)
+        return EXIT_OURS;
+    cli_note_gaps(recording, argv[optind]);
+    const struct vt_recorded_process *process = cli_process(recording, pid);
+    int status = process ? show(&page, recording, process, start, end, all) : EXIT_OURS;
+    vt_recording_close(recording);
+    return status;
+}
+
+const struct cli_command cli_history = {
+    .name = "history",
+    .usage = "RUN ADDRESS[-ADDRESS] [--pid PID]",
+    .summary = "Tell the biography of an address: each owner it ever had, and what lay beside it.",
+    .options = options,
+    .run = run,
+    .mixed = true,
+};

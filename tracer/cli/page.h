@@ -1,0 +1,83 @@
+/*
+ * page.h - what the commands over recordings share: opening one, naming a
+ * process and moments, and aligned, coloured lines on standard output.
+ */
+#ifndef CLI_PAGE_H
+#define CLI_PAGE_H
+
+#include "base/buf.h"
+#include "cli/cli.h"
+#include <vastrace/recording.h>
+
+/* ---- recordings ------------------------------------------------------------ */
+
+/* Open, or say why not. Null then. */
+struct vt_recording *cli_open_run(const char *path);
+
+/* On standard error, if so: the recording was cut short, or a filter left something out. */
+void cli_note_gaps(const struct vt_recording *recording, const char *path);
+
+/* The process of --pid (0: not given), or null after a message. */
+const struct vt_recorded_process *cli_process(const struct vt_recording *recording, long pid);
+
+/* A moment from its words, or false after a message. */
+bool cli_moment(struct vt_recording *recording, const struct vt_recorded_process *process,
+                const char *text, struct vt_moment *moment);
+
+/* --pid's value, or false after a message. */
+bool cli_pid(const char *text, long *pid);
+
+/* ---- lines ------------------------------------------------------------------- */
+
+/* What is written, and where on its line. Zero-initialised is an empty page without colour. */
+struct cli_page {
+    struct vt_buf out;
+    size_t line_start;
+    size_t hidden; /* bytes of the line that take no column: colours */
+    bool color;
+    bool painted;
+};
+
+/* --color's value: auto, always, never; false after a message. */
+bool cli_page_color(struct cli_page *page, const char *when);
+
+/* Styles, as SGR parameters. */
+#define CLI_TITLE  "2"
+#define CLI_FAINT  "2"
+#define CLI_STRONG "1"
+#define CLI_BAD    "1;31"
+#define CLI_DOUBT  "33"
+#define CLI_GOOD   "32"
+
+void cli_paint(struct cli_page *page, const char *style);
+void cli_plain(struct cli_page *page);
+
+/* Spaces up to a column; at least one where the line is there already. */
+void cli_pad(struct cli_page *page, size_t column);
+
+/* Text from here on, or ending at a column. Not escaped: words of ours. */
+void cli_text(struct cli_page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_right(struct cli_page *page, size_t column, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "1.5M" ending at a column; in running text "1.5M", and "132K" for "132.0K". */
+void cli_size_at(struct cli_page *page, size_t column, uint64_t bytes);
+void cli_size(struct cli_page *page, uint64_t bytes);
+
+void cli_range(struct cli_page *page, vt_addr start, vt_addr end);
+void cli_name(struct cli_page *page, const char *raw);                 /* escaped */
+void cli_duration(struct cli_page *page, int64_t ns);                  /* "12.3 ms" */
+void cli_seconds_at(struct cli_page *page, size_t column, int64_t ns); /* "0.001200" */
+
+/* What a region is, for a "what" column: its file's or object's name, else nothing. */
+void cli_object(struct cli_page *page, const struct vt_region *region);
+
+/* A call stack in one line: " in main (heapy), called by ..."; nothing for null. */
+void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t frames);
+
+void cli_line(struct cli_page *page); /* ends it */
+
+/* Write all to standard output and free the page. Returns the exit status. */
+int cli_page_end(struct cli_page *page);
+
+#endif
