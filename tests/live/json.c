@@ -142,8 +142,8 @@ static bool hex4(struct parser *p, unsigned *code)
 
         if (!found || !*p->at)
             return false;
-        *code = *code * 16 + (unsigned)(found - digits_of > 15 ? found - digits_of - 6
-                                                               : found - digits_of);
+        *code = *code * 16 +
+                (unsigned)(found - digits_of > 15 ? found - digits_of - 6 : found - digits_of);
         p->at++;
     }
     return true;
@@ -172,8 +172,12 @@ static char *put_utf8(char *out, unsigned code)
 /* The length of the valid UTF-8 sequence here; 0 if it is none. */
 static size_t utf8_length(const unsigned char *at, size_t left)
 {
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3
-                    : at[0] < 0xf5 ? 4 : 0;
+    size_t length = at[0] < 0x80   ? 1
+                    : at[0] < 0xc2 ? 0
+                    : at[0] < 0xe0 ? 2
+                    : at[0] < 0xf0 ? 3
+                    : at[0] < 0xf5 ? 4
+                                   : 0;
 
     if (length == 0 || length > left)
         return 0;

@@ -22,11 +22,11 @@ enum json_type {
 /* One value. Members and elements are a list. */
 struct json {
     enum json_type type;
-    const char *key;         /* of a member; else null */
-    const char *text;        /* STRING: unescaped, NUL-terminated; NUMBER: as written */
-    size_t length;           /* STRING: of text */
-    size_t count;            /* ARRAY, OBJECT: how many there are */
-    struct json *first;      /* ARRAY, OBJECT */
+    const char *key;    /* of a member; else null */
+    const char *text;   /* STRING: unescaped, NUL-terminated; NUMBER: as written */
+    size_t length;      /* STRING: of text */
+    size_t count;       /* ARRAY, OBJECT: how many there are */
+    struct json *first; /* ARRAY, OBJECT */
     struct json *next;
 };
 
@@ -60,7 +60,7 @@ bool json_true(const struct json *object, const char *key);
 /* True if a member is there and neither null nor false. */
 bool json_has(const struct json *object, const char *key);
 
-#define json_for_each(item, array)                                                                \
+#define json_for_each(item, array)                                                                 \
     for (const struct json *item = (array) ? (array)->first : NULL; item; item = item->next)
 
 #endif

@@ -38,16 +38,16 @@ struct live_options {
 
 /* What came of a run. */
 struct live_result {
-    int status;             /* vastrace's own, as of wait(2) */
-    char *out;              /* standard output, NUL-terminated */
+    int status; /* vastrace's own, as of wait(2) */
+    char *out;  /* standard output, NUL-terminated */
     size_t out_length;
-    char *err;              /* standard error, NUL-terminated */
+    char *err; /* standard error, NUL-terminated */
     size_t err_length;
-    char *timeline;         /* the JSON Lines */
+    char *timeline; /* the JSON Lines */
     size_t timeline_length;
-    char directory[64];     /* a temporary directory of the run's own, removed by live_free() */
+    char directory[64]; /* a temporary directory of the run's own, removed by live_free() */
     char timeline_path[96];
-    char title[256];        /* the command, for messages */
+    char title[256];         /* the command, for messages */
     struct json_arena arena; /* of live_next()'s record */
 };
 
@@ -56,8 +56,8 @@ void live_run_program(const char *program, struct live_result *result,
                       const struct live_options *options, const char *const *argv);
 void live_free(struct live_result *result);
 
-#define live_run(result, options, ...)                                                            \
-    live_run_program(VASTRACE_PROGRAM, (result), (options),                                       \
+#define live_run(result, options, ...)                                                             \
+    live_run_program(VASTRACE_PROGRAM, (result), (options),                                        \
                      (const char *const[]){__VA_ARGS__, NULL})
 
 /* Run a program untraced, the same way: for comparison. */
@@ -80,9 +80,9 @@ void live_assert_exited(const struct live_result *result, int status);
 void live_assert_signaled(const struct live_result *result, int signal);
 
 enum live_allowance {
-    LIVE_MAY_RESYNC = 1,       /* the model may have been set right */
-    LIVE_MAY_BE_UNCERTAIN = 2, /* the order of some calls need not be known */
-    LIVE_MAY_LOSE = 4,         /* something may have been unreadable */
+    LIVE_MAY_RESYNC = 1,        /* the model may have been set right */
+    LIVE_MAY_BE_UNCERTAIN = 2,  /* the order of some calls need not be known */
+    LIVE_MAY_LOSE = 4,          /* something may have been unreadable */
     LIVE_MAY_BE_UNCOMPARED = 8, /* there need not have been a stop to compare at */
 };
 

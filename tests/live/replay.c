@@ -224,8 +224,7 @@ bool replay_event(struct replay *replay, const struct json *event, char *text, s
     uint32_t left = exec && json_get(exec, "left_space") ? (uint32_t)json_number(exec, "left_space")
                                                          : id;
 
-    json_for_each(change, json_get(event, "changes"))
-    {
+    json_for_each(change, json_get(event, "changes")) {
         char op = json_text(change, "op")[0];
         struct replay_space *space = space_of(replay, op == '-' ? left : id);
         const char *why = "is no operation";

@@ -9,11 +9,12 @@
 #include <string.h>
 
 static const char *const programs[] = {
-    "fixture",        "fixture-nopie",    "fixture-static",   "fixture-static-pie",
-    "fixture-m32",    "fixture-threaded", "fixture-stripped",
+    "fixture",     "fixture-nopie",    "fixture-static",   "fixture-static-pie",
+    "fixture-m32", "fixture-threaded", "fixture-stripped",
 };
 
 /* Scenarios of fixtures/, by table. */
+/* clang-format off */
 static const char *const scenarios[] = {
     "mmap-fixed-holes", "mmap-fixed-part", "mmap-fixed-whole", "mmap-noreplace",
     "mmap-shared-anon", "mmap-dev-zero", "mmap-file", "mmap-odd", "mmap-growsdown", "mmap-flags",
@@ -36,6 +37,7 @@ static const char *const scenarios[] = {
     "shmat", "shmat-remap", "shmat-cut", "aio", "vdso-unmap", "vdso-move", "vdso-again", "names",
     "renamed", "int80", "old-mmap",
 };
+/* clang-format on */
 
 struct row {
     const char *program;

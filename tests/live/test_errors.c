@@ -91,6 +91,8 @@ static void check_cannot_run(void **state)
     char directory[64];
 
     (void)state;
+    /* A directory of PATH that may not be searched would make "not found" a refusal. */
+    setenv("PATH", "/usr/bin:/bin", 1);
     make_oddities(directory);
     for (size_t i = 0; i < LIVE_COUNT(rows); i++) {
         struct live_result result;
@@ -117,9 +119,9 @@ static void check_malformed_kind(const char *directory, const char *kind, bool f
     char path[256], nothing[8];
 
     snprintf(path, sizeof path, "%s/%s", directory, kind);
-    assert_true(live_capture((const char *const[]){FIXTURE_DIR "/elfmaker", kind, FIXTURE, path,
-                                                   NULL},
-                             nothing, sizeof nothing));
+    assert_true(
+        live_capture((const char *const[]){FIXTURE_DIR "/elfmaker", kind, FIXTURE, path, NULL},
+                     nothing, sizeof nothing));
     /* The kernel decides what runs. The fixture says with 98 that its exec failed. */
     live_run_untraced(&untraced, NULL,
                       (const char *const[]){FIXTURE, "exec-program", path, "brk", NULL});
@@ -342,11 +344,11 @@ static void check_closed_streams(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_cannot_run),     cmocka_unit_test(check_malformed),
+        cmocka_unit_test(check_cannot_run),      cmocka_unit_test(check_malformed),
         cmocka_unit_test(check_hostile_message), cmocka_unit_test(check_usage),
-        cmocka_unit_test(check_cannot_open),    cmocka_unit_test(check_full_device),
-        cmocka_unit_test(check_full_disk),      cmocka_unit_test(check_one_of_two),
-        cmocka_unit_test(check_closed_pipe),    cmocka_unit_test(check_closed_streams),
+        cmocka_unit_test(check_cannot_open),     cmocka_unit_test(check_full_device),
+        cmocka_unit_test(check_full_disk),       cmocka_unit_test(check_one_of_two),
+        cmocka_unit_test(check_closed_pipe),     cmocka_unit_test(check_closed_streams),
     };
 
     return live_main("errors", tests, LIVE_COUNT(tests), argc, argv);

@@ -18,8 +18,8 @@ struct painted {
     uint64_t offset; /* of the file at start */
     char kind[16];
     char perm[8];
-    char object[256];  /* the file's name; "" if there is none */
-    bool part;         /* a section's bounds within a change */
+    char object[256]; /* the file's name; "" if there is none */
+    bool part;        /* a section's bounds within a change */
 };
 
 struct canvas {
@@ -50,7 +50,7 @@ static void paint(struct canvas *canvas, const struct json *change)
     snprintf(p->kind, sizeof p->kind, "%s", gone ? "" : json_text(change, "kind"));
     snprintf(p->perm, sizeof p->perm, "%s", gone ? "" : json_text(change, "perm"));
     snprintf(p->object, sizeof p->object, "%s", json_text(json_get(change, "object"), "name"));
-    json_for_each (part, gone ? NULL : json_get(change, "parts")) {
+    json_for_each(part, gone ? NULL : json_get(change, "parts")) {
         struct painted *q = canvas_add(canvas);
 
         q->start = json_number(part, "start");
@@ -77,7 +77,7 @@ static struct canvas paint_run(struct live_result *result, uint64_t marks)
             pid = json_number(record, "pid");
         if (json_number(record, "pid") != pid || strcmp(cause, "exit") == 0)
             continue;
-        json_for_each (change, json_get(record, "changes"))
+        json_for_each(change, json_get(record, "changes"))
             paint(&canvas, change);
         if (marks && strcmp(cause, "munmap") == 0 && live_argument(record, 0) == 1 &&
             live_argument(record, 1) == marks)
@@ -134,8 +134,8 @@ static void parse_segment(struct elf_file *elf, const char *line)
     char flags[8];
 
     if (at == MOST_SEGMENTS ||
-        sscanf(line, " %23[A-Z_] 0x%" SCNx64 " 0x%" SCNx64 " 0x%*x 0x%" SCNx64 " 0x%" SCNx64
-                     " %7[RWE ]",
+        sscanf(line,
+               " %23[A-Z_] 0x%" SCNx64 " 0x%" SCNx64 " 0x%*x 0x%" SCNx64 " 0x%" SCNx64 " %7[RWE ]",
                elf->segments[at].type, &elf->segments[at].offset, &elf->segments[at].vaddr,
                &elf->segments[at].filesz, &elf->segments[at].memsz, flags) != 6)
         return;
@@ -205,8 +205,7 @@ static size_t check_sections(const struct live_result *result, const struct canv
         const char *flags = elf->sections[i].flags;
         uint64_t places[] = {start, start + size / 2, start + size - 1};
 
-        if (!strchr(flags, 'A') || size == 0 ||
-            !within(elf, "LOAD", elf->sections[i].addr, size))
+        if (!strchr(flags, 'A') || size == 0 || !within(elf, "LOAD", elf->sections[i].addr, size))
             continue;
         if (strchr(flags, 'T') && strcmp(elf->sections[i].type, "NOBITS") == 0)
             continue; /* .tbss takes no place of its own */
@@ -268,12 +267,9 @@ static const struct {
     const char *type;
     uint64_t bits;
 } types[] = {
-    {"fixture", "pie", 64},
-    {"fixture-nopie", "dynamic", 64},
-    {"fixture-static", "static", 64},
-    {"fixture-static-pie", "static-pie", 64},
-    {"fixture-m32", "pie", 32},
-    {"fixture-threaded", "pie", 64},
+    {"fixture", "pie", 64},           {"fixture-nopie", "dynamic", 64},
+    {"fixture-static", "static", 64}, {"fixture-static-pie", "static-pie", 64},
+    {"fixture-m32", "pie", 32},       {"fixture-threaded", "pie", 64},
     {"fixture-stripped", "pie", 64},
 };
 
@@ -536,8 +532,12 @@ static const struct {
     int status;
     size_t execs;
 } execs[] = {
-    {{"exec"}, 3, 2},       {{"exec-chain", "5"}, 0, 6}, {{"exec-descriptor"}, 4, 2},
-    {{"exec-script"}, 0, 2}, {{"exec-fail"}, 0, 1},       {{"exec-large"}, 0, 2},
+    {{"exec"}, 3, 2},
+    {{"exec-chain", "5"}, 0, 6},
+    {{"exec-descriptor"}, 4, 2},
+    {{"exec-script"}, 0, 2},
+    {{"exec-fail"}, 0, 1},
+    {{"exec-large"}, 0, 2},
     {{"exec-program", "/bin/true"}, 0, 2},
 };
 
@@ -590,22 +590,17 @@ static void check_big_bss(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest fixed[] = {
-        cmocka_unit_test(check_types),
-        cmocka_unit_test(check_own_parts),
-        cmocka_unit_test(check_stripped),
-        cmocka_unit_test(check_auxiliary_vector),
-        cmocka_unit_test(check_dlopen),
-        cmocka_unit_test(check_dlopen_again),
-        cmocka_unit_test(check_execs),
-        cmocka_unit_test(check_big_bss),
+        cmocka_unit_test(check_types),    cmocka_unit_test(check_own_parts),
+        cmocka_unit_test(check_stripped), cmocka_unit_test(check_auxiliary_vector),
+        cmocka_unit_test(check_dlopen),   cmocka_unit_test(check_dlopen_again),
+        cmocka_unit_test(check_execs),    cmocka_unit_test(check_big_bss),
     };
     enum { FIXED = LIVE_COUNT(fixed), ALL = FIXED + LIVE_COUNT(system_programs) };
     struct CMUnitTest tests[ALL];
 
     memcpy(tests, fixed, sizeof fixed);
     for (size_t i = 0; i < LIVE_COUNT(system_programs); i++)
-        tests[FIXED + i] =
-            (struct CMUnitTest){system_programs[i][0], check_system_program, NULL, NULL,
-                                (void *)(uintptr_t)system_programs[i]};
+        tests[FIXED + i] = (struct CMUnitTest){system_programs[i][0], check_system_program, NULL,
+                                               NULL, (void *)(uintptr_t)system_programs[i]};
     return live_main("exec", tests, LIVE_COUNT(tests), argc, argv);
 }

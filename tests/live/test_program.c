@@ -416,8 +416,8 @@ static void close_terminal(struct terminal *terminal, int orders)
     waitpid(terminal->shell, NULL, 0);
 }
 
-static const char *const at_terminal[] = {VASTRACE_PROGRAM, "--verify", "-q", "-o", "/dev/null",
-                                          "--", FIXTURE, "terminal", NULL};
+static const char *const at_terminal[] = {
+    VASTRACE_PROGRAM, "--verify", "-q", "-o", "/dev/null", "--", FIXTURE, "terminal", NULL};
 
 static void check_interrupt(void **state)
 {
@@ -515,18 +515,12 @@ int main(int argc, char **argv)
 {
     const struct rlimit no_core = {0, 0};
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_ends),
-        cmocka_unit_test(check_signal_from_outside),
-        cmocka_unit_test(check_streams),
-        cmocka_unit_test(check_same_output),
-        cmocka_unit_test(check_loops),
-        cmocka_unit_test(check_all_syscalls),
-        cmocka_unit_test(check_no_aslr),
-        cmocka_unit_test(check_stack_pointer),
-        cmocka_unit_test(check_interrupt),
-        cmocka_unit_test(check_suspend),
-        cmocka_unit_test(check_end_of_input),
-        cmocka_unit_test(check_tracer_killed),
+        cmocka_unit_test(check_ends),         cmocka_unit_test(check_signal_from_outside),
+        cmocka_unit_test(check_streams),      cmocka_unit_test(check_same_output),
+        cmocka_unit_test(check_loops),        cmocka_unit_test(check_all_syscalls),
+        cmocka_unit_test(check_no_aslr),      cmocka_unit_test(check_stack_pointer),
+        cmocka_unit_test(check_interrupt),    cmocka_unit_test(check_suspend),
+        cmocka_unit_test(check_end_of_input), cmocka_unit_test(check_tracer_killed),
     };
 
     setrlimit(RLIMIT_CORE, &no_core);

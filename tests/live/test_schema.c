@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define SCHEMA SOURCE_DIR "/contrib/schema/timeline.schema.json"
+#define SCHEMA    SOURCE_DIR "/contrib/schema/timeline.schema.json"
 #define VALIDATOR SOURCE_DIR "/tests/validate.py"
 
 /* An interpreter that has the validator's module; null if none has. */
@@ -60,9 +60,9 @@ static void validate(const char *python, struct live_result *traced)
 {
     struct live_result result;
 
-    live_run_untraced(&result, NULL,
-                      (const char *const[]){python, VALIDATOR, SCHEMA, traced->timeline_path,
-                                            NULL});
+    live_run_untraced(
+        &result, NULL,
+        (const char *const[]){python, VALIDATOR, SCHEMA, traced->timeline_path, NULL});
     if (!WIFEXITED(result.status) || WEXITSTATUS(result.status) != 0)
         live_fail(&result, "the timeline of %s is not valid", traced->title);
     live_free(&result);

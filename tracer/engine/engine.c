@@ -499,6 +499,19 @@ static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *sto
 }
 
 /*
+ * At a parent's event: its child is there from now on, before its first stop.
+ * (Else the parent's end could leave no tracee, and the child would be left
+ * behind.) It may have come and gone already, and its id may be another's.
+ */
+static void announce(struct vt_engine *engine, pid_t parent)
+{
+    unsigned long child = 0;
+    if (!request(PTRACE_GETEVENTMSG, parent, 0, (unsigned long)&child) && child &&
+        !*find(engine, (pid_t)child) && vt_proc_tracer((pid_t)child) == getpid())
+        add(engine, (pid_t)child);
+}
+
+/*
  * What a wait status means. Returns true if it is a stop to be told; otherwise
  * the tracee has been resumed here, or is gone.
  */
@@ -572,7 +585,11 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         stop->signal = signal;
         read_registers(stop);
         tell = true;
-    } /* else fork, vfork, clone, an interrupt, the end of a group-stop: just go on */
+    } else if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK ||
+               event == PTRACE_EVENT_CLONE) {
+        /* In the midst of the call: resumed as it was. */
+        announce(engine, tid);
+    } /* else an interrupt, a vfork's end, the end of a group-stop: just go on */
     if (!tell)
         cont(engine, e);
     return tell;

@@ -100,6 +100,21 @@ pid_t vt_proc_parent(pid_t tid)
     return value > 0 ? (pid_t)value : 0;
 }
 
+pid_t vt_proc_tracer(pid_t tid)
+{
+    long value = status_number(tid, "TracerPid:");
+    return value > 0 ? (pid_t)value : 0;
+}
+
+bool vt_proc_sleeps(pid_t tid)
+{
+    char text[2048];
+    if (slurp_of(tid, "stat", text, sizeof(text)) <= 0)
+        return false;
+    const char *state = strrchr(text, ')'); /* the name may hold brackets */
+    return state && (!strncmp(state, ") S", 3) || !strncmp(state, ") D", 3));
+}
+
 void vt_proc_why_not(pid_t pid, int error, char *text, size_t size)
 {
     char comm[64] = "";

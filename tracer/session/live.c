@@ -559,6 +559,10 @@ static void lose_patience(struct live *live, int64_t now)
     for (struct shared *s = live->spaces; s && live->waiting; s = s->next) {
         if (!s->queue || !s->in_call || now - s->in_call_since < PATIENCE_NS)
             continue;
+        if (!vt_proc_sleeps(s->in_call->tracee->tid)) {
+            s->in_call_since = now; /* slow, not blocked */
+            continue;
+        }
         s->loose = true;
         s->loose_calls = 1;
         s->in_call->in_loose_call = true;

@@ -41,7 +41,7 @@ struct vt_space {
     vt_addr *growers; /* lowest addresses of what grows downwards, ascending */
     size_t grower_count;
     size_t grower_capacity;
-    bool from_start;  /* followed since the program was executed, also before a fork */
+    bool from_start;        /* followed since the program was executed, also before a fork */
     bool break_known;       /* the marks' heap_end is exact */
     struct vt_regions told; /* scratch: what the kernel said last */
 };
