@@ -61,6 +61,9 @@ struct vt_engine {
     size_t count;
     size_t patched;
     bool filter;         /* stops at calls come from the seccomp filter */
+    pid_t launched;      /* or 0 */
+    bool ended;          /* the launched program, while or after it was left; and how: */
+    int end_status;
     struct ready *queue; /* statuses taken from the kernel and not told yet */
     size_t queue_head;
     size_t queue_count;
@@ -284,7 +287,7 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
             engine->queue_head = 0;
             engine->queue_count = 1;
             vt_spawn_done(&spawn);
-            *pid = spawn.pid;
+            *pid = engine->launched = spawn.pid;
             return 0;
         }
         int event = status >> 16;
@@ -313,8 +316,11 @@ static int seize_new_threads(struct vt_engine *engine, pid_t pid, struct vt_erro
         if (*find(engine, tids[i]))
             continue;
         if (request(PTRACE_SEIZE, tids[i], 0, TRACE_OPTIONS)) {
-            /* A thread that ended meanwhile, or a new one that came with its creator's option. */
-            if (errno == ESRCH || (tids[i] != pid && errno == EPERM))
+            /*
+             * A thread that ended meanwhile, or a new one that came with its creator's option;
+             * or a leader that has ended before its threads.
+             */
+            if (errno == ESRCH || (errno == EPERM && (tids[i] != pid || (vt_proc_state(pid) == 'Z'))))
                 continue;
             rc = seize_error(pid, errno, err);
             break;
@@ -359,6 +365,16 @@ static size_t drain(struct vt_engine *engine)
     return taken;
 }
 
+/* Is any thread of pid a tracee? */
+static bool is_traced(const struct vt_engine *engine, pid_t pid)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (const struct entry *e = engine->buckets[i]; e; e = e->next)
+            if (e->tracee.pid == pid)
+                return true;
+    return false;
+}
+
 /* Threads of pid that have not reported their first stop. */
 static size_t outstanding(struct vt_engine *engine, pid_t pid)
 {
@@ -382,7 +398,7 @@ int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
         return vt_error_set(err, EINVAL,
                             "cannot attach to %d: it is a thread of process %d, give that",
                             (int)pid, (int)tgid);
-    if (*find(engine, pid))
+    if (is_traced(engine, pid))
         return vt_error_set(err, EINVAL, "cannot attach to process %d twice", (int)pid);
     /* New threads of seized ones are traced by the option; only then is the list complete. */
     do {
@@ -390,7 +406,7 @@ int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
         if (fresh < 0)
             return fresh;
     } while (fresh);
-    if (!*find(engine, pid))
+    if (!is_traced(engine, pid))
         return seize_error(pid, ESRCH, err);
     /* A thread deep in the kernel (a vfork parent) may not come for long: do not insist. */
     int64_t patience = vt_clock_ns() + 100 * 1000 * 1000;
@@ -636,6 +652,10 @@ static void leave(struct vt_engine *engine, struct entry *e, int signal)
 static void leave_at(struct vt_engine *engine, pid_t tid, int status)
 {
     struct entry *e = *find(engine, tid);
+    if (tid == engine->launched && !WIFSTOPPED(status)) {
+        engine->ended = true;
+        engine->end_status = status;
+    }
     if (!e && WIFSTOPPED(status))
         e = add(engine, tid); /* a child that came while we were leaving */
     if (!e)
@@ -675,4 +695,20 @@ void vt_engine_detach(struct vt_engine *engine)
         else
             usleep(100);
     }
+}
+
+int vt_engine_await(struct vt_engine *engine, int *wait_status)
+{
+    /* The end of the tracer would kill what is not left by then: see vt_engine_launch(). */
+    while (!engine->ended || engine->count) {
+        int status;
+        pid_t tid = waitpid(-1, &status, __WALL);
+        if (tid < 0 && errno == EINTR)
+            return 1;
+        if (tid < 0)
+            break;
+        leave_at(engine, tid, status);
+    }
+    *wait_status = engine->end_status;
+    return engine->ended ? 0 : -ECHILD;
 }

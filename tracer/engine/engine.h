@@ -105,6 +105,13 @@ void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum v
  */
 void vt_engine_detach(struct vt_engine *engine);
 
+/*
+ * After vt_engine_detach(): wait for the end of the launched program, and leave
+ * what could not be left before. 0 and its status; 1 if a signal interrupted
+ * the wait (call again); negative if there is nothing to wait for.
+ */
+int vt_engine_await(struct vt_engine *engine, int *wait_status);
+
 /* The number of tracees. */
 size_t vt_engine_count(const struct vt_engine *engine);
 

@@ -106,13 +106,13 @@ pid_t vt_proc_tracer(pid_t tid)
     return value > 0 ? (pid_t)value : 0;
 }
 
-bool vt_proc_sleeps(pid_t tid)
+char vt_proc_state(pid_t tid)
 {
     char text[2048];
     if (slurp_of(tid, "stat", text, sizeof(text)) <= 0)
-        return false;
-    const char *state = strrchr(text, ')'); /* the name may hold brackets */
-    return state && (!strncmp(state, ") S", 3) || !strncmp(state, ") D", 3));
+        return 0;
+    const char *name_end = strrchr(text, ')'); /* the name may hold brackets */
+    return name_end && name_end[1] == ' ' ? name_end[2] : 0;
 }
 
 void vt_proc_why_not(pid_t pid, int error, char *text, size_t size)
@@ -121,6 +121,11 @@ void vt_proc_why_not(pid_t pid, int error, char *text, size_t size)
     struct stat st;
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    if (vt_proc_is_zombie(pid)) {
+        snprintf(text, size, "it has ended (process %d has yet to ask how)",
+                 (int)vt_proc_parent(pid));
+        return;
+    }
     if (error == ESRCH || stat(path, &st)) {
         snprintf(text, size, "there is no such process");
         return;

@@ -17,8 +17,8 @@ pid_t vt_proc_parent(pid_t tid);       /* PPid; 0 likewise */
 
 pid_t vt_proc_tracer(pid_t tid); /* TracerPid; 0 none, or it cannot be read */
 
-/* Does the thread sleep (S or D of proc_pid_stat(5)), so that it neither runs nor is stopped? */
-bool vt_proc_sleeps(pid_t tid);
+/* The state letter of proc_pid_stat(5): R, S, D, T, t, Z, ...; 0 if it cannot be read. */
+char vt_proc_state(pid_t tid);
 
 /* Why ptrace refused, in words that say what to do; error is its errno. */
 void vt_proc_why_not(pid_t pid, int error, char *text, size_t size);

@@ -64,7 +64,14 @@ int vt_procmap_open(struct vt_procmap *map, pid_t tid)
     if (map->fd >= 0)
         close(map->fd);
     map->fd = fd;
+    map->tid = tid;
     return 0;
+}
+
+/* The kernel reads a map for as long as the thread lives that it was opened of. */
+static bool reopen(struct vt_procmap *map)
+{
+    return map->standby && map->standby != map->tid && !vt_procmap_open(map, map->standby);
 }
 
 /* Without the query: look it up in the whole file. */
@@ -130,28 +137,36 @@ int vt_procmap_query(struct vt_procmap *map, struct vt_objects *objects, vt_addr
     return rc;
 }
 
-int vt_procmap_read(struct vt_procmap *map, struct vt_objects *objects, struct vt_regions *regions,
-                    struct vt_error *err)
+/* The whole text. 0 or -errno; no process maps nothing: an empty one is -ESRCH. */
+static int read_text(struct vt_procmap *map)
 {
     const size_t chunk = 64 * 1024;
     if (map->fd < 0 || lseek(map->fd, 0, SEEK_SET) < 0)
-        return vt_error_errno(err, ESRCH, "cannot read the memory map of a process");
+        return -ESRCH;
     vt_buf_clear(&map->text);
     for (;;) {
         char *room = vt_buf_room(&map->text, chunk);
         if (!room)
-            return vt_error_errno(err, ENOMEM, "cannot read the memory map of a process");
+            return -ENOMEM;
         ssize_t n = read(map->fd, room, chunk);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return vt_error_errno(err, errno, "cannot read the memory map of a process");
+            return -errno;
         if (!n)
-            break;
+            return map->text.length ? 0 : -ESRCH;
         map->text.length += (size_t)n;
     }
-    if (!map->text.length) /* no process maps nothing: the space is gone */
-        return vt_error_errno(err, ESRCH, "cannot read the memory map of a process");
+}
+
+int vt_procmap_read(struct vt_procmap *map, struct vt_objects *objects, struct vt_regions *regions,
+                    struct vt_error *err)
+{
+    int rc = read_text(map);
+    if (rc == -ESRCH && reopen(map))
+        rc = read_text(map);
+    if (rc)
+        return vt_error_errno(err, -rc, "cannot read the memory map of a process");
     return vt_maps_parse(map->text.data, map->text.length, objects, regions, err);
 }
 

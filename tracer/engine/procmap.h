@@ -17,6 +17,8 @@
 
 struct vt_procmap {
     int fd;             /* -1: not open */
+    pid_t tid;          /* the thread it was opened of: it cannot be read after that one's end */
+    pid_t standby;      /* the caller's: another one in this space, to open it again of; or 0 */
     bool no_query;      /* the kernel has no PROCMAP_QUERY */
     struct vt_buf text; /* scratch */
     char *name;         /* scratch, for the query */

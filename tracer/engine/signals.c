@@ -90,19 +90,27 @@ void vt_signals_end(void)
     state.active = state.have_timer = false;
 }
 
+bool vt_signals_pending(void)
+{
+    return state.forced;
+}
+
 int vt_signals_take(bool *from_user)
 {
+    bool forced = state.forced;
+    state.forced = 0; /* before looking: what comes from here on sets it again */
     for (size_t i = 0; i < VT_COUNTOF(caught); i++) {
         if (state.pending[i]) {
             *from_user = state.pending[i] == 2;
             state.pending[i] = 0;
+            state.forced = 1; /* there may be more */
             return caught[i];
         }
     }
-    if (state.forced) {
-        state.forced = 0;
+    if (forced)
         set_timer(state.alarm);
-    }
+    if (forced && state.forced) /* one came in between */
+        set_timer(1);
     return 0;
 }
 

@@ -20,6 +20,9 @@ void vt_signals_restore(void);
 /* As restore, and free the timer. */
 void vt_signals_end(void);
 
+/* Is there anything to take? Costs nothing. */
+bool vt_signals_pending(void);
+
 /*
  * The next signal that came since the last call, or 0. *from_user: sent by
  * kill(2) or the like, so that a terminal's process group did not get it as well.

@@ -46,12 +46,18 @@ static bool was_sent(struct inquiry *q)
 /* A general protection fault: the processor gives no address. */
 static bool is_non_canonical(struct inquiry *q)
 {
-    return q->fault->signal == SIGSEGV && q->fault->code == SI_KERNEL;
+    return q->fault->code == SI_KERNEL; /* SIGBUS if it was relative to the stack pointer */
 }
 
 static bool is_alignment(struct inquiry *q)
 {
     return q->fault->signal == SIGBUS && q->fault->code == BUS_ADRALN;
+}
+
+/* Without an address the map has nothing to say. */
+static bool has_no_address(struct inquiry *q)
+{
+    return !q->fault->has_addr;
 }
 
 static bool is_kernel_half(struct inquiry *q)
@@ -80,9 +86,15 @@ static bool is_beyond_file(struct inquiry *q)
                          vt_round_up(f->file_size, q->space->world->page);
 }
 
+/* PROT_NONE right below a stack guards it, whatever it was made for. */
 static bool is_guard(struct inquiry *q)
 {
-    return is_there(&q->fault->here) && q->fault->here.kind == VT_KIND_GUARD;
+    const struct vt_fault_info *f = q->fault;
+    bool below_stack = f->above.start == f->here.end && (f->above.kind == VT_KIND_THREAD_STACK ||
+                                                         f->above.kind == VT_KIND_STACK);
+    return is_there(&f->here) && (f->here.kind == VT_KIND_GUARD ||
+                                  (f->here.kind == VT_KIND_RESERVE && below_stack &&
+                                   f->here.end - f->here.start <= 1024 * 1024));
 }
 
 static bool lost_permission(struct inquiry *q)
@@ -138,6 +150,7 @@ static const struct {
     {was_sent, VT_FAULT_SENT},
     {is_non_canonical, VT_FAULT_NON_CANONICAL},
     {is_alignment, VT_FAULT_ALIGNMENT},
+    {has_no_address, VT_FAULT_UNKNOWN},
     {is_kernel_half, VT_FAULT_KERNEL_HALF},
     {is_beyond_file, VT_FAULT_BEYOND_FILE},
     {is_guard, VT_FAULT_GUARD},
@@ -175,7 +188,9 @@ void vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *
         .signal = signal->si_signo,
         .code = signal->si_code,
         .sender = signal->si_code <= 0 ? signal->si_pid : 0,
-        .has_addr = signal->si_code > 0 && signal->si_code != SI_KERNEL,
+        .has_addr = signal->si_code > 0 && signal->si_code != SI_KERNEL &&
+                    (signal->si_code != BUS_ADRALN || signal->si_signo != SIGBUS ||
+                     signal->si_addr), /* x86 does not tell it */
         .from_start = space->from_start && vt_memory_is_whole(memory),
     };
     if (fault->has_addr) {

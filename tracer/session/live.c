@@ -164,10 +164,11 @@ static struct process **find_process(struct live *live, pid_t pid)
     return at;
 }
 
-static void name_process(struct process *process)
+/* By one of its threads: a leader that has ended tells nothing. */
+static void name_process(struct process *process, pid_t tid)
 {
     char path[4096];
-    vt_proc_exe(process->pid, path, sizeof(path));
+    vt_proc_exe(tid, path, sizeof(path));
     const char *slash = strrchr(path, '/');
     snprintf(process->name, sizeof(process->name), "%.*s", (int)sizeof(process->name) - 1,
              slash ? slash + 1 : path);
@@ -428,7 +429,7 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
     }
     size_t from = mark(live);
 
-    int rc = vt_space_grow(shared->space, &live->emitter.changes);
+    int rc = vt_space_grow(shared->space, thread->tracee->tid, &live->emitter.changes);
     if (rc < 0)
         lose(live, thread->process,
              &(struct vt_error){.text = "out of memory: growth of a stack is lost"});
@@ -441,7 +442,8 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
         return;
     }
     struct vt_region ours, kernels;
-    rc = vt_space_verify(shared->space, &live->emitter.changes, &ours, &kernels, &err);
+    rc = vt_space_verify(shared->space, thread->tracee->tid, &live->emitter.changes, &ours,
+                         &kernels, &err);
     tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
     if (rc < 0)
         lose(live, thread->process, &err);
@@ -559,8 +561,9 @@ static void lose_patience(struct live *live, int64_t now)
     for (struct shared *s = live->spaces; s && live->waiting; s = s->next) {
         if (!s->queue || !s->in_call || now - s->in_call_since < PATIENCE_NS)
             continue;
-        if (!vt_proc_sleeps(s->in_call->tracee->tid)) {
-            s->in_call_since = now; /* slow, not blocked */
+        char state = vt_proc_state(s->in_call->tracee->tid);
+        if (state != 'S' && state != 'D') { /* slow, not blocked */
+            s->in_call_since = now;
             continue;
         }
         s->loose = true;
@@ -623,7 +626,7 @@ static struct thread *add_thread(struct live *live, struct process *process,
     return thread;
 }
 
-static struct process *add_process(struct live *live, pid_t pid)
+static struct process *add_process(struct live *live, pid_t pid, pid_t tid)
 {
     struct process *process = calloc(1, sizeof(*process));
     if (!process)
@@ -634,7 +637,7 @@ static struct process *add_process(struct live *live, pid_t pid)
     process->since_ns = live->now_ns;
     *at = process;
     live->process_count++;
-    name_process(process);
+    name_process(process, tid);
     return process;
 }
 
@@ -684,7 +687,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     struct process *process = *find_process(live, tracee->pid);
     bool fresh_process = !process;
 
-    if (fresh_process && !(process = add_process(live, tracee->pid))) {
+    if (fresh_process && !(process = add_process(live, tracee->pid, tracee->tid))) {
         lose(live, NULL, &(struct vt_error){.text = "out of memory: a process is not followed"});
         return;
     }
@@ -710,7 +713,9 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     for (size_t i = 0; i < live->config->pid_count && !live->root; i++)
         named |= live->config->pids[i] == tracee->pid;
     struct process *parent = *find_process(live, tracee->parent);
-    struct shared *shared = named ? NULL : shared_with(live, tracee->tid, parent);
+    struct shared *shared = shared_with(live, tracee->tid, parent);
+    if (named) /* its map is of unknown origin, whatever its parent has */
+        parent = NULL;
     process->root = named;
     process->silent = !named && live->config->no_follow;
     if (shared) {
@@ -741,8 +746,11 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         return;
     }
     struct vt_error err = {0};
-    if (vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err) < 0)
+    int rc = vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err);
+    if (rc < 0)
         lose(live, process, &err);
+    if (rc == 2) /* CLONE_PARENT, or an orphan by now: who created it is not known */
+        shared->lineage->line.parent = NULL;
     vt_layout_for_each(r, shared->space->layout) {
         struct vt_changes *changes = &live->emitter.changes;
         if (vt_reserve((void **)&changes->items, &changes->capacity, changes->count + 1,
@@ -751,7 +759,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         changes->items[changes->count++] =
             (struct vt_change){.op = VT_CHANGE_MADE, .start = r->start, .end = r->end, .after = *r};
     }
-    struct vt_event event = {.cause = VT_CAUSE_FORK, .sp = stop->sp, .parent = tracee->parent};
+    struct vt_event event = {
+        .cause = VT_CAUSE_FORK, .sp = stop->sp, .parent = rc == 2 ? 0 : tracee->parent};
     begin_stack(thread, stop->sp);
     tell(live, thread, &event, from);
     settle(live, thread, stop->sp, "a fork");
@@ -846,7 +855,7 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
         clear_space(live, old);
     long persona = vt_proc_personality(stop->tracee->tid);
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
-    name_process(process);
+    name_process(process, stop->tracee->tid);
 
     struct shared *shared = process->silent ? NULL : add_shared(live, NULL);
     if (old && !ends)
@@ -1153,8 +1162,7 @@ static void on_gone(struct live *live, const struct vt_stop *stop)
     if (!thread)
         return;
     struct process *process = thread->process;
-    if (stop->tracee->tid == process->pid)
-        process->wait_status = stop->wait_status;
+    process->wait_status = stop->wait_status; /* the leader's, where it is traced, comes last */
     if (process->pid == live->root && stop->tracee->tid == process->pid) {
         live->result->exited = true;
         live->result->wait_status = stop->wait_status;
@@ -1306,7 +1314,7 @@ static void loop(struct live *live)
         if (rc == 0)
             handle(live, &stop);
         int64_t now = rc == 0 ? live->now_ns : vt_clock_ns();
-        if (rc == 1)
+        if (rc == 1 || vt_signals_pending()) /* busy tracees leave no wait to interrupt */
             take_signals(live);
         if (live->waiting)
             lose_patience(live, now);
@@ -1372,7 +1380,7 @@ static int start(struct live *live, struct vt_error *err)
             return rc;
         }
         live->now_ns = vt_clock_ns();
-        struct process *process = add_process(live, live->root);
+        struct process *process = add_process(live, live->root, live->root);
         if (!process)
             return vt_error_errno(err, ENOMEM, "cannot trace %s", config->command[0]);
         process->root = true;
@@ -1386,14 +1394,27 @@ static int start(struct live *live, struct vt_error *err)
     return 0;
 }
 
+/* A stack may have grown since the last stop of a process that is to be left. */
+static void last_growth(struct live *live, struct process *process)
+{
+    struct thread *thread = living_thread(process);
+    size_t from = mark(live);
+    if (!thread || thread->shared != process->shared || !is_settled(process->shared))
+        return;
+    if (!vt_space_grow(process->shared->space, thread->tracee->tid, &live->emitter.changes))
+        tell_changes(live, thread, VT_CAUSE_FAULT, 0, from);
+}
+
 /* Leave every process as it is, and say so. */
 static void leave(struct live *live)
 {
     live->now_ns = vt_clock_ns();
     for (size_t i = 0; i < PID_BUCKETS; i++)
         for (struct process *p = live->processes[i]; p; p = p->next)
-            if (p->threads && p->shared)
+            if (p->threads && p->shared) {
+                last_growth(live, p);
                 end_process(live, p->threads, VT_CAUSE_DETACH);
+            }
     vt_engine_detach(live->engine); /* no tracee is valid after this */
     vt_emit_pending(&live->emitter);
 }
@@ -1401,12 +1422,11 @@ static void leave(struct live *live)
 /* A launched program that was left goes on as our child: its end is ours. */
 static void await_root(struct live *live)
 {
-    int status;
-    while (waitpid(live->root, &status, 0) < 0) {
-        if (errno != EINTR)
-            return;
+    int status, rc;
+    while ((rc = vt_engine_await(live->engine, &status)) == 1)
         take_signals(live);
-    }
+    if (rc)
+        return;
     live->result->exited = true;
     live->result->wait_status = status;
 }

@@ -198,8 +198,9 @@ static int extend_down(struct vt_space *space, size_t i, vt_addr low, struct vt_
     return rc;
 }
 
-int vt_space_grow(struct vt_space *space, struct vt_changes *changes)
+int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes)
 {
+    space->kernel.standby = tid;
     for (size_t i = 0; i < space->grower_count; i++) {
         struct vt_told told;
         vt_addr low = space->growers[i];
@@ -270,6 +271,7 @@ static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end,
                   struct vt_changes *changes, struct vt_error *err)
 {
     struct vt_error why;
+    space->kernel.standby = tid;
     int rc =
         vt_procmap_range(&space->kernel, space->world->objects, start, end, &space->told, &why);
     if (rc == -ESRCH)
@@ -352,7 +354,14 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
 int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
                   struct vt_error *err)
 {
-    int rc = vt_layout_copy(child->layout, parent->layout);
+    vt_addr start_brk, start_stack;
+    const struct vt_layout_marks *marks = vt_layout_marks(parent->layout);
+    int rc = vt_proc_marks(tid, &start_brk, &start_stack);
+    if (!rc && (start_brk != marks->heap_start || start_stack != marks->stack_start)) {
+        rc = vt_space_seed(child, tid, false, NULL, err);
+        return rc ? rc : 2;
+    }
+    rc = vt_layout_copy(child->layout, parent->layout);
     if (!rc)
         rc = vt_reserve((void **)&child->images, &child->image_capacity, parent->image_count + 1,
                         sizeof(*child->images));
@@ -431,6 +440,7 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
     size_t from = changes->count;
     int rc;
 
+    space->kernel.standby = tid;
     outcome->page = space->world->page;
     outcome->break_known = space->break_known;
     outcome->told = NULL;
@@ -466,10 +476,11 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
     return rc;
 }
 
-int vt_space_verify(struct vt_space *space, struct vt_changes *changes, struct vt_region *ours,
-                    struct vt_region *kernels, struct vt_error *err)
+int vt_space_verify(struct vt_space *space, pid_t tid, struct vt_changes *changes,
+                    struct vt_region *ours, struct vt_region *kernels, struct vt_error *err)
 {
     struct vt_error why;
+    space->kernel.standby = tid;
     int rc = vt_procmap_read(&space->kernel, space->world->objects, &space->told, &why);
     if (rc == -ESRCH)
         return 2;

@@ -59,7 +59,12 @@ void vt_space_destroy(struct vt_space *space);
 int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_changes *changes,
                   struct vt_error *err);
 
-/* Make an empty space a copy of its parent's, as fork does, then seed it from the child's map. */
+/*
+ * Make an empty space a copy of its parent's, as fork does, then set it to what
+ * the kernel says the child has. 0; 1 if the child is gone; 2 if it is no copy
+ * of this parent's (another process created it), and was seeded from the
+ * kernel alone; negative on failure.
+ */
 int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
                   struct vt_error *err);
 
@@ -72,15 +77,15 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
                    struct vt_outcome *outcome, struct vt_changes *changes, struct vt_error *err);
 
 /* Ask the kernel whether any region has grown downwards by faults; the growth goes to changes. */
-int vt_space_grow(struct vt_space *space, struct vt_changes *changes);
+int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes);
 
 /*
  * Compare with the kernel's map. 0 they agree; 1 they do not, and *ours and
  * *kernels are where they first differ; 2 the space is gone; negative on
  * failure. Growth that happened since vt_space_grow() goes to `changes`.
  */
-int vt_space_verify(struct vt_space *space, struct vt_changes *changes, struct vt_region *ours,
-                    struct vt_region *kernels, struct vt_error *err);
+int vt_space_verify(struct vt_space *space, pid_t tid, struct vt_changes *changes,
+                    struct vt_region *ours, struct vt_region *kernels, struct vt_error *err);
 
 /* Set the model right from the kernel's map. 0, 1 if the space is gone, negative. */
 int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *changes,

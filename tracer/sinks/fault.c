@@ -65,7 +65,7 @@ static void say_null(struct vt_buf *out, const struct vt_event *event)
 static void say_non_canonical(struct vt_buf *out, const struct vt_event *event)
 {
     (void)event;
-    vt_buf_str(out, "a non-canonical address or a privileged instruction "
+    vt_buf_str(out, "a non-canonical address, a misaligned vector or a privileged instruction "
                     "(the processor does not tell which address)");
 }
 
