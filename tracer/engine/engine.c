@@ -320,7 +320,7 @@ static int seize_new_threads(struct vt_engine *engine, pid_t pid, struct vt_erro
              * A thread that ended meanwhile, or a new one that came with its creator's option;
              * or a leader that has ended before its threads.
              */
-            if (errno == ESRCH || (errno == EPERM && (tids[i] != pid || (vt_proc_state(pid) == 'Z'))))
+            if (errno == ESRCH || (errno == EPERM && (tids[i] != pid || vt_proc_state(pid) == 'Z')))
                 continue;
             rc = seize_error(pid, errno, err);
             break;

@@ -121,7 +121,7 @@ void vt_proc_why_not(pid_t pid, int error, char *text, size_t size)
     struct stat st;
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    if (vt_proc_is_zombie(pid)) {
+    if (vt_proc_state(pid) == 'Z') {
         snprintf(text, size, "it has ended (process %d has yet to ask how)",
                  (int)vt_proc_parent(pid));
         return;
