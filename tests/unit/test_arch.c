@@ -295,6 +295,13 @@ static void test_filter_by_example(void **state)
 
 /* ---- the filter in the kernel -------------------------------------------------------- */
 
+/* Not _exit(): a sanitizer makes calls of its own in front of it, which the filter stops. */
+static void leave(int status)
+{
+    for (;;)
+        syscall(SYS_exit_group, status);
+}
+
 /*
  * What the child finds under the filter, without a tracer: a call that would
  * stop fails with ENOSYS. Returns the number of the first surprise, 0 if none.
@@ -343,7 +350,7 @@ static int under_filter(const struct sock_fprog *program)
     }
     long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0)
-        _exit(7);
+        leave(7);
     int status = 0;
     step++;
     if (child < 0 || waitpid((pid_t)child, &status, 0) != child || WEXITSTATUS(status) != 7)
@@ -361,7 +368,7 @@ static void test_filter_in_the_kernel(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        _exit(under_filter(&program));
+        leave(under_filter(&program));
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
@@ -411,7 +418,7 @@ static void test_filter_in_the_kernel_by_int_0x80(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL); /* what int 0x80 gives where the kernel lacks 32-bit calls */
-        _exit(under_filter_32(&program));
+        leave(under_filter_32(&program));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WIFSIGNALED(status) || WEXITSTATUS(status) == 1) {
@@ -449,7 +456,7 @@ static void test_abis(void **state)
     assert_string_equal(vt_arch_syscall_name(VT_ABI_I386, 1), "exit");
 }
 
-/* Which calls can change a map, by name, and where they exist. */
+/* Which calls can change a map or say where a stack is, by name, and where they exist. */
 static const struct {
     const char *name;
     enum vt_memop_type type;
@@ -565,6 +572,7 @@ static void test_numbers_are_those_of_this_build(void **state)
         {"prctl", SYS_prctl},
         {"uselib", SYS_uselib},
         {"personality", SYS_personality},
+        {"sigaltstack", SYS_sigaltstack},
         {"execve", SYS_execve},
         {"execveat", SYS_execveat},
         {"clone", SYS_clone},

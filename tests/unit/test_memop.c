@@ -877,7 +877,7 @@ static void test_brk_never_fails(void **state)
     assert_int_equal(vt_layout_marks(b->layout)->heap_end, 0x52000);
 }
 
-/* ---- System V shared memory -------------------------------------------------------------------- */
+/* ---- System V shared memory -------------------------------------------- */
 
 static void attach(struct bench *b, vt_addr start, vt_addr end, unsigned prot, int segment)
 {
@@ -994,10 +994,10 @@ static void test_shm_detach_spares_shared_files(void **state)
 }
 
 /*
- * Two attaches of one segment look alike in maps, and their pieces can lie where the other's would
- * (mremap): only the kernel knows which of several pieces went.
+ * Two attaches of one segment look alike in maps, and a piece of the one can lie where it would
+ * continue the other (mremap): only the kernel knows which of them went, even of one region.
  */
-static void test_shm_detach_is_sure_of_one_piece_only(void **state)
+static void test_shm_detach_asks_the_kernel(void **state)
 {
     struct bench *b = *state;
     struct vt_memop op = detach(0x10000);
@@ -1005,10 +1005,13 @@ static void test_shm_detach_is_sure_of_one_piece_only(void **state)
     attach(b, 0x10000, 0x14000, RW, SEGMENT);
     put_anon(b, 0x11000, 0x12000, RW);
     succeeds(b, &op, 0);
-    assert_true(b->doubts[0].start <= 0x12000 && b->doubts[0].end >= 0x14000);
+    assert_true(b->doubts[0].start <= 0x10000 && b->doubts[0].end >= 0x14000);
+    attach(b, 0x10000, 0x14000, RW, SEGMENT);
+    succeeds(b, &op, 0);
+    assert_true(b->doubts[0].start <= 0x10000 && b->doubts[0].end >= 0x14000);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------- */
 
 static void test_others(void **state)
 {
@@ -1019,7 +1022,7 @@ static void test_others(void **state)
     } cases[] = {
         {VT_MEMOP_NONE, ""},        {VT_MEMOP_RANGE, "10000-13000"}, {VT_MEMOP_ADVISE, ""},
         {VT_MEMOP_PERSONALITY, ""}, {VT_MEMOP_ANYWHERE, DOUBT_ALL},  {VT_MEMOP_EXEC, ""},
-        {VT_MEMOP_CLONE, ""},
+        {VT_MEMOP_CLONE, ""},       {VT_MEMOP_SIGSTACK, ""},
     };
 
     put_anon(b, 0x10000, 0x12000, RW);
@@ -1085,7 +1088,7 @@ static void test_out_of_memory(void **state)
     }
 }
 
-/* ---- against the kernel --------------------------------------------------------------------------- */
+/* ---- against the kernel -------------------------------------------- */
 
 #define ARENA       UINT64_C(0x200000000000) /* nothing of ours or of a sanitizer lies there */
 #define ARENA_PAGES 48
@@ -1317,22 +1320,12 @@ static void print_regions(const char *title, const struct vt_region *r,
     }
 }
 
-static void test_against_the_kernel(void **state)
+static void random_calls(uint64_t seed)
 {
-    (void)state;
-    struct arena a = {.random = 20240607, .segments = {-1, -1}};
+    struct arena a = {.random = seed, .segments = {-1, -1}};
     char path[64];
     unsigned good = 0, failed = 0;
 
-    if ((uint64_t)sysconf(_SC_PAGESIZE) != PAGE)
-        skip();
-    void *probe = mmap((void *)(uintptr_t)ARENA, ARENA_PAGES * PAGE, PROT_NONE,
-                       (int)(ANON | NO_REPLACE | MAP_NORESERVE), -1, 0);
-    if (probe != (void *)(uintptr_t)ARENA) {
-        print_message("no room for the arena at its address\n");
-        skip();
-    }
-    munmap(probe, ARENA_PAGES * PAGE);
     a.layout = vt_layout_create(NULL, NULL);
     a.objects = vt_objects_create();
     assert_true(a.layout && a.objects);
@@ -1346,7 +1339,7 @@ static void test_against_the_kernel(void **state)
     for (unsigned i = 0; i < 2; i++) /* where there is no System V memory, its calls all fail */
         a.segments[i] = shmget(IPC_PRIVATE, (3 + 3 * i) * PAGE, IPC_CREAT | 0600);
 
-    for (unsigned step = 0; step < 20000; step++) {
+    for (unsigned step = 0; step < 12000; step++) {
         struct call call = draw_call(&a);
         struct vt_outcome outcome;
         bool agrees = call_agrees(&a, &call, &outcome);
@@ -1355,15 +1348,16 @@ static void test_against_the_kernel(void **state)
                 shmctl(a.segments[i], IPC_RMID, NULL);
             print_regions("the model", vt_layout_at_or_above(a.layout, 0), a.layout, 0);
             print_regions("the kernel", a.kernel.items, NULL, a.kernel.count);
-            fail_msg("step %u: call %ld(%lx, %lx, %lx, %lx, %lx, %lx) %s", step, call.number,
-                     call.args[0], call.args[1], call.args[2], call.args[3], call.args[4],
-                     call.args[5], outcome.failed ? "failed" : "succeeded");
+            fail_msg("seed %lu, step %u: call %ld(%lx, %lx, %lx, %lx, %lx, %lx) %s",
+                     (unsigned long)seed, step, call.number, call.args[0], call.args[1],
+                     call.args[2], call.args[3], call.args[4], call.args[5],
+                     outcome.failed ? "failed" : "succeeded");
         }
         outcome.failed ? failed++ : good++;
     }
-    assert_true(good > 5000 && failed > 1000);
+    assert_true(good > 3000 && failed > 500);
 
-    munmap(probe, ARENA_PAGES * PAGE);
+    munmap((void *)(uintptr_t)ARENA, ARENA_PAGES * PAGE);
     for (unsigned i = 0; i < 2; i++)
         shmctl(a.segments[i], IPC_RMID, NULL);
     for (unsigned i = 0; i < 3; i++)
@@ -1373,6 +1367,23 @@ static void test_against_the_kernel(void **state)
     vt_buf_deinit(&a.text);
     vt_layout_destroy(a.layout);
     vt_objects_destroy(a.objects);
+}
+
+static void test_against_the_kernel(void **state)
+{
+    (void)state;
+    void *probe = MAP_FAILED;
+
+    if ((uint64_t)sysconf(_SC_PAGESIZE) == PAGE)
+        probe = mmap((void *)(uintptr_t)ARENA, ARENA_PAGES * PAGE, PROT_NONE,
+                     (int)(ANON | NO_REPLACE | MAP_NORESERVE), -1, 0);
+    if (probe != (void *)(uintptr_t)ARENA) {
+        print_message("there is no room for the arena at its address\n");
+        skip();
+    }
+    munmap(probe, ARENA_PAGES * PAGE);
+    for (uint64_t seed = 9; seed <= 12; seed++) /* some that have found something before */
+        random_calls(seed);
 }
 
 #define bench_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -1417,7 +1428,7 @@ int main(void)
         bench_test(test_shm_detach),
         bench_test(test_shm_detach_of_what_is_left),
         bench_test(test_shm_detach_spares_shared_files),
-        bench_test(test_shm_detach_is_sure_of_one_piece_only),
+        bench_test(test_shm_detach_asks_the_kernel),
         bench_test(test_others),
         bench_test(test_changes_may_be_null),
         bench_test(test_out_of_memory),

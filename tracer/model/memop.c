@@ -250,15 +250,15 @@ static int rule_shm_attach(struct work *w)
 /*
  * What still belongs to the attach at addr: the pieces of the segment of the
  * first region at or above addr whose offset fits an attach there (ksys_shmdt).
- * Of several pieces only the first is certain: another attach of the same
- * segment may have been moved to where it fits.
+ * Which of them went is the kernel's to say: it compares attaches, which maps
+ * does not show, and mremap can lay a piece of another one where it fits.
  */
 static int rule_shm_detach(struct work *w)
 {
     if (w->outcome->failed)
         return 0;
     const struct vt_object *segment = NULL;
-    vt_addr addr = w->op->addr, first_end = 0;
+    vt_addr addr = w->op->addr;
     const struct vt_region *r = vt_layout_at_or_above(w->layout, addr);
     int rc = 0;
     while (r && !rc) {
@@ -267,10 +267,7 @@ static int rule_shm_detach(struct work *w)
                     !strncmp(r->object->name, "/SYSV", 5) && start - addr == r->offset &&
                     (!segment || vt_object_same(segment, r->object));
         if (fits) {
-            if (segment)
-                doubt(w, 0, first_end, end - first_end);
-            else
-                first_end = end;
+            doubt(w, 0, addr, end - addr);
             segment = r->object;
             rc = vt_layout_unmap(w->layout, start, end, w->changes);
         }
