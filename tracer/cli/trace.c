@@ -32,7 +32,7 @@ enum {
 static const struct cli_option options[] = {
     {'o', "output", "FILE",
      "where the timeline goes, the format from the name; - is standard output"},
-    {'F', "format", "NAME", "the format of the -o before it, or of the output: text, jsonl"},
+    {'F', "format", "NAME", "the format of the -o before it, or of the output: text, jsonl, vas"},
     {'p', "pid", "PID", "attach to a running process with all its threads (may be repeated)"},
     {'k', "stacks", "[=DEPTH]",
      "with every change its call stack, at most DEPTH frames (128 if not given)"},

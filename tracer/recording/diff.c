@@ -208,7 +208,7 @@ static int name_causes(struct vt_recording *r, struct vt_differences *d, struct 
     for (size_t i = 0; i < d->count; i++)
         order[i] = &d->items[i];
     qsort(order, d->count, sizeof(struct vt_difference *), by_event);
-    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT " FROM events ORDER BY seq", err);
+    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT_LEAN " FROM events ORDER BY seq", err);
     if (!rc) {
         size_t at = 0;
         while (at < d->count && (rc = vt_walk_next(r, &walk, &e, err)) > 0) {

@@ -265,7 +265,10 @@ int vt_recording_history(struct vt_recording *r, const struct vt_recorded_proces
     *history = (struct vt_history){0};
     if (find_spaces(&s))
         return vt_reader_no_memory(r, err);
-    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT " FROM events ORDER BY seq", err);
+    int rc = vt_walk_begin(r, &walk,
+                           "SELECT seq, time, process, thread, space, cause, NULL, NULL, 0, stack, "
+                           "changes FROM events ORDER BY seq",
+                           err);
     if (!rc) {
         s.event = &e;
         while ((rc = vt_walk_next(r, &walk, &e, err)) > 0 && !(rc = take_event(&s, err)))
@@ -274,8 +277,8 @@ int vt_recording_history(struct vt_recording *r, const struct vt_recorded_proces
     }
     if (!rc && unroll(&s))
         rc = vt_reader_no_memory(r, err);
-    if (!rc)
-        rc = vt_recording_rectangles(r, look_beside, &s, err);
+    if (!rc && history->count)
+        rc = vt_reader_rectangles_lean(r, look_beside, &s, err);
     free(s.holders);
     if (rc)
         vt_history_deinit(history);

@@ -255,6 +255,18 @@ int vt_recording_rectangles(struct vt_recording *r, vt_rectangle_fn *each, void 
     return rc ? rc : walk_rectangles(r, s, each, context, err);
 }
 
+int vt_reader_rectangles_lean(struct vt_recording *r, vt_rectangle_fn *each, void *context,
+                              struct vt_error *err)
+{
+    sqlite3_stmt *s;
+    int rc = vt_reader_query(r,
+                             "SELECT id, space, start, end, perm, kind, 0, object, offset, NULL, "
+                             "made_event, made_by, origin_event, NULL, ended_event, ended_by "
+                             "FROM regions ORDER BY id",
+                             &s, err);
+    return rc ? rc : walk_rectangles(r, s, each, context, err);
+}
+
 int vt_reader_live(struct vt_recording *r, const struct vt_moment *moment, vt_rectangle_fn *each,
                    void *context, struct vt_error *err)
 {

@@ -168,6 +168,10 @@ struct vt_event_walk {
     "SELECT seq, time, process, thread, space, cause, call, error, regions, stack, changes"
 #define VT_WALK_COLUMNS 11
 
+/* The same without threads and calls, for those who go through all events and need neither. */
+#define VT_WALK_SELECT_LEAN                                                                        \
+    "SELECT seq, time, process, 1, space, cause, NULL, NULL, regions, stack, changes"
+
 /* Begin, with VT_WALK_SELECT and what shall follow it. */
 int vt_walk_begin(struct vt_recording *r, struct vt_event_walk *walk, const char *sql,
                   struct vt_error *err);
@@ -184,6 +188,10 @@ int vt_reader_change(const struct vt_recording *r, const struct vt_packed *packe
 void vt_reader_describe(const struct vt_when *when, struct vt_moment *moment);
 
 /* ---- rectangles ---- */
+
+/* As vt_recording_rectangles(), without images, flags and where pieces were moved from. */
+int vt_reader_rectangles_lean(struct vt_recording *r, vt_rectangle_fn *each, void *context,
+                              struct vt_error *err);
 
 /* As vt_recording_rectangles(), but only those that are there at a moment. */
 int vt_reader_live(struct vt_recording *r, const struct vt_moment *moment, vt_rectangle_fn *each,

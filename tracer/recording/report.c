@@ -361,8 +361,8 @@ static int take_changes(struct work *w, struct running *now, const struct vt_eve
 {
     const uint8_t *at = e->changes;
     size_t left = e->changes_length;
-    bool exec = e->is_exec, over = e->seq > w->report->end.event;
-    bool maps = e->call && !e->failed && !exec && strncmp(e->cause, "mmap", 4) == 0;
+    bool over = e->seq > w->report->end.event;
+    bool maps = strncmp(e->cause, "mmap", 4) == 0; /* one that failed makes nothing */
     struct vt_packed change;
     int rc;
     /* The last one made is what an mmap maps; to know it takes a walk of its own. */
@@ -448,7 +448,7 @@ static int walk_events(struct work *w)
     struct running now = {0};
     struct vt_event_walk walk;
     struct vt_event_row e;
-    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT " FROM events ORDER BY seq", w->err);
+    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT_LEAN " FROM events ORDER BY seq", w->err);
     if (!rc) {
         while ((rc = vt_walk_next(r, &walk, &e, w->err)) > 0 && !(rc = take_event(w, &now, &e)))
             ;
@@ -637,7 +637,7 @@ static int note_tail(struct work *w, const struct vt_rectangle *r, const struct 
 
 static int note_reserve(struct work *w, const struct vt_rectangle *r, const struct mark *to)
 {
-    bool held = !r->region.prot && r->region.kind == VT_KIND_RESERVE && !r->image;
+    bool held = !r->region.prot && r->region.kind == VT_KIND_RESERVE && !r->region.object;
     bool fresh = r->made_by == VT_CHANGE_MADE;
     if (!held && fresh)
         return 0;
@@ -861,7 +861,7 @@ static int walk_rectangles(struct work *w)
     w->growth = calloc(report->site_count + 1, sizeof(*w->growth));
     if (!w->growth)
         return vt_reader_no_memory(w->recording, w->err);
-    int rc = vt_recording_rectangles(w->recording, take_rectangle, w, w->err);
+    int rc = vt_reader_rectangles_lean(w->recording, take_rectangle, w, w->err);
     if (!rc)
         rc = choose_findings(w);
     if (rc == -ENOMEM)
