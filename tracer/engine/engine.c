@@ -44,6 +44,7 @@ struct entry {
     bool in_call;       /* resumed TO_RETURN; its RETURN is to come */
     bool drop_return;   /* the next return is of no interest (of the exec that was told) */
     bool fresh_attach;  /* attached, and no call has been seen from its entry on */
+    bool missed;        /* attached, and not stopped when the others of its process were */
     bool group_stopped; /* to be left stopped by the next resume (PTRACE_LISTEN) */
     int signal;         /* to be delivered by the next resume */
     struct patch patch;
@@ -59,6 +60,7 @@ struct ready {
 struct vt_engine {
     struct entry *buckets[BUCKETS];
     size_t count;
+    size_t missed;
     size_t patched;
     bool filter;         /* stops at calls come from the seccomp filter */
     pid_t launched;      /* or 0 */
@@ -109,6 +111,7 @@ static void take_out(struct vt_engine *engine, struct entry *e)
     struct entry **at = find(engine, e->tracee.tid);
     *at = e->next;
     engine->count--;
+    engine->missed -= e->missed;
     engine->patched -= e->patch.active;
 }
 
@@ -365,6 +368,15 @@ static size_t drain(struct vt_engine *engine)
     return taken;
 }
 
+/* Has it reported something that was not told yet? */
+static bool is_queued(const struct vt_engine *engine, pid_t tid)
+{
+    for (size_t i = engine->queue_head; i < engine->queue_count; i++)
+        if (engine->queue[i].tid == tid)
+            return true;
+    return false;
+}
+
 /* Is any thread of pid a tracee? */
 static bool is_traced(const struct vt_engine *engine, pid_t pid)
 {
@@ -375,19 +387,61 @@ static bool is_traced(const struct vt_engine *engine, pid_t pid)
     return false;
 }
 
-/* Threads of pid that have not reported their first stop. */
-static size_t outstanding(struct vt_engine *engine, pid_t pid)
+/* The nearest thread of pid, from `e` on in its bucket, that has not reported its first stop. */
+static struct entry *awaited(struct vt_engine *engine, struct entry *e, pid_t pid)
+{
+    while (e && (e->tracee.pid != pid || e->started || is_queued(engine, e->tracee.tid)))
+        e = e->next;
+    return e;
+}
+
+/* Threads of pid that have not reported their first stop, or only those that could run. */
+static size_t outstanding(struct vt_engine *engine, pid_t pid, bool runnable)
 {
     size_t count = 0;
     for (size_t i = 0; i < BUCKETS; i++)
-        for (struct entry *e = engine->buckets[i]; e; e = e->next)
-            count += e->tracee.pid == pid && !e->started;
-    for (size_t i = engine->queue_head; i < engine->queue_count; i++) {
-        struct entry *e = *find(engine, engine->queue[i].tid);
-        if (e && e->tracee.pid == pid && !e->started && count)
-            count--;
-    }
+        for (struct entry *e = awaited(engine, engine->buckets[i], pid); e;
+             e = awaited(engine, e->next, pid))
+            count += !runnable || vt_proc_state(e->tracee.tid) == 'R';
     return count;
+}
+
+/*
+ * Until the threads of pid have stopped. One that is deep in the kernel (a
+ * vfork parent) may not come for long: where nothing has moved for a while and
+ * no thread waits for a processor, the rest comes later.
+ */
+static void await_threads(struct vt_engine *engine, pid_t pid)
+{
+    const int64_t while_ns = 100 * 1000 * 1000, most_ns = INT64_C(10) * 1000 * 1000 * 1000;
+    int64_t begun = vt_clock_ns(), moved = begun;
+    while (outstanding(engine, pid, false)) {
+        int64_t now = vt_clock_ns();
+        if (drain(engine) || (now - moved > while_ns && outstanding(engine, pid, true)))
+            moved = now;
+        else if (now - moved > while_ns)
+            break;
+        else
+            usleep(200);
+        if (now - begun > most_ns)
+            break;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct entry *e = awaited(engine, engine->buckets[i], pid); e;
+             e = awaited(engine, e->next, pid)) {
+            engine->missed += !e->missed;
+            e->missed = true;
+        }
+    }
+}
+
+bool vt_engine_missed(const struct vt_engine *engine, pid_t pid)
+{
+    for (size_t i = 0; i < BUCKETS && engine->missed; i++)
+        for (const struct entry *e = engine->buckets[i]; e; e = e->next)
+            if (e->missed && e->tracee.pid == pid)
+                return true;
+    return false;
 }
 
 int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
@@ -408,11 +462,7 @@ int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
     } while (fresh);
     if (!is_traced(engine, pid))
         return seize_error(pid, ESRCH, err);
-    /* A thread deep in the kernel (a vfork parent) may not come for long: do not insist. */
-    int64_t patience = vt_clock_ns() + 100 * 1000 * 1000;
-    while (outstanding(engine, pid) && vt_clock_ns() < patience)
-        if (!drain(engine))
-            usleep(200);
+    await_threads(engine, pid);
     return 0;
 }
 
@@ -504,6 +554,9 @@ static void take_over(struct vt_engine *engine, struct entry **leader, pid_t for
 static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
 {
     e->started = true;
+    stop->missed = e->missed;
+    engine->missed -= e->missed;
+    e->missed = false;
     if (!e->tracee.pid) {
         e->tracee.pid = vt_proc_thread_group(e->tracee.tid);
         e->tracee.parent = vt_proc_parent(e->tracee.tid);

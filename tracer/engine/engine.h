@@ -53,6 +53,7 @@ struct vt_stop {
     vt_addr sp;
     int signal;      /* SIGNAL, GROUP */
     int wait_status; /* GONE */
+    bool missed;     /* START: the attach did not wait for it, so it may have changed the map */
     void *replaced;  /* EXEC, START: `user` of a record that another thread took over, or null */
 };
 
@@ -88,6 +89,9 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
  * will have a START stop.
  */
 int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err);
+
+/* Is there a thread of this process that ran on while the attach stopped the others? */
+bool vt_engine_missed(const struct vt_engine *engine, pid_t pid);
 
 /*
  * Wait for the next stop. Returns 0; 1 if a signal interrupted the wait (look

@@ -57,7 +57,8 @@ struct shared {
     int64_t in_call_since;
     size_t loose_calls; /* under way without order */
     bool loose;
-    bool suspect;         /* a thread vanished in the midst of a call: what it did is not known */
+    const char *suspect;  /* why something may have happened behind our back; null: nothing has */
+    pid_t attached;       /* the process by which it was attached to; 0: it was not */
     struct thread *queue; /* stopped at entry, first come first */
     struct thread **queue_end;
 };
@@ -401,8 +402,8 @@ static void describe(const struct vt_region *r, char *text, size_t size)
                  (unsigned long long)r->end, vt_prot_text(r->prot, r->flags, prot));
 }
 
-/* Make the model right, and say what was wrong with it. */
-static void resync(struct live *live, struct thread *thread, const char *note)
+/* Make the model right, and say what was wrong with it; something was if it is `sure`. */
+static void resync(struct live *live, struct thread *thread, const char *note, bool sure)
 {
     struct vt_error err = {0};
     size_t from = mark(live);
@@ -410,7 +411,7 @@ static void resync(struct live *live, struct thread *thread, const char *note)
         vt_space_resync(thread->shared->space, thread->tracee->tid, &live->emitter.changes, &err);
     if (rc < 0)
         lose(live, thread->process, &err);
-    if (rc)
+    if (rc || (!sure && mark(live) == from))
         return;
     live->result->exactness.resyncs++;
     thread->process->exactness.resyncs++;
@@ -424,8 +425,9 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
     struct shared *shared = thread->shared;
     struct vt_error err = {0};
     if (shared->suspect) {
-        shared->suspect = false;
-        resync(live, thread, "a thread ended in the midst of a call");
+        const char *why = shared->suspect;
+        shared->suspect = NULL;
+        resync(live, thread, why, false);
     }
     size_t from = mark(live);
 
@@ -463,15 +465,16 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
         warn(live,
              "the model differs from the kernel's map of process %d after %s: %s here, %s there",
              (int)thread->process->pid, after, a, b);
-    resync(live, thread, "the model differed from the kernel's map");
+    resync(live, thread, "the model differed from the kernel's map", true);
 }
 
 /* ---- order among memory calls ---------------------------------------------------------- */
 
 /* Nothing is under way that could change the map behind our back. */
-static bool is_settled(const struct shared *shared)
+static bool is_settled(const struct live *live, const struct shared *shared)
 {
-    return shared && !shared->in_call && !shared->loose_calls;
+    return shared && !shared->in_call && !shared->loose_calls &&
+           !(shared->attached && vt_engine_missed(live->engine, shared->attached));
 }
 
 static void start_call(struct live *live, struct thread *thread)
@@ -516,8 +519,9 @@ static void serve_queue(struct live *live, struct shared *shared)
 static void enter_call(struct live *live, struct thread *thread, vt_addr sp)
 {
     struct shared *shared = thread->shared;
-    if (is_settled(shared)) {
-        settle(live, thread, sp, "the entry of a call");
+    if (!shared->in_call && !shared->loose_calls) {
+        if (is_settled(live, shared))
+            settle(live, thread, sp, "the entry of a call");
         start_call(live, thread);
         return;
     }
@@ -701,6 +705,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         hold_shared(thread, process->shared);
         if (!thread->shared)
             return;
+        if (stop->missed)
+            thread->shared->suspect = "a thread ran on while the others were attached to";
         /* Kinds only: right whatever call is under way elsewhere. */
         if (vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
             live->emitter.changes.count = from;
@@ -723,6 +729,15 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         shared->processes++;
         hold_shared(thread, shared);
         begin_stack(thread, stop->sp);
+        if (named) { /* its vfork child came before it */
+            char path[4096];
+            struct vt_exec_info info;
+            shared->attached = process->pid;
+            describe_program(live, thread, path, sizeof(path), &info);
+            struct vt_event attached = {.cause = VT_CAUSE_ATTACH, .sp = stop->sp, .exec = &info};
+            tell(live, thread, &attached, from);
+            return;
+        }
         struct vt_event event = {.cause = VT_CAUSE_THREAD,
                                  .sp = stop->sp,
                                  .parent = tracee->parent,
@@ -739,6 +754,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     process->shared = shared;
     shared->processes = 1;
     shared->ledger = process;
+    shared->attached = named ? process->pid : 0;
     hold_shared(thread, shared);
     if (!parent || !parent->shared) {
         seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, 0, from);
@@ -804,7 +820,7 @@ static void remove_thread(struct live *live, struct thread *thread)
     struct thread **at = &process->threads;
     unqueue(live, thread);
     if (shared && (shared->in_call == thread || thread->in_loose_call))
-        shared->suspect = true;
+        shared->suspect = "a thread ended in the midst of a call";
     leave_call(thread);
     while (*at != thread)
         at = &(*at)->next;
@@ -1016,7 +1032,7 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     if (!thread->call) { /* --all-syscalls, or a clone whose child was kept */
         if (live->config->all_syscalls) {
             tell(live, thread, &event, from);
-            if (is_settled(thread->shared))
+            if (is_settled(live, thread->shared))
                 settle(live, thread, stop->sp, call.name);
         }
         return;
@@ -1063,7 +1079,7 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     bool question = thread->op.type == VT_MEMOP_BRK && mark(live) == from && !refused;
     if (!question)
         tell(live, thread, &event, from);
-    if (is_settled(shared))
+    if (is_settled(live, shared))
         settle(live, thread, stop->sp, call.name);
     tighten(live, shared);
     thread->call = NULL;
@@ -1074,8 +1090,12 @@ static void on_late(struct live *live, const struct vt_stop *stop)
 {
     struct thread *thread = stop->tracee->user;
     struct vt_error err = {0};
-    if (!thread || !thread->shared || !is_settled(thread->shared))
+    if (!thread || !thread->shared)
         return;
+    if (!is_settled(live, thread->shared)) {
+        thread->shared->suspect = "a call that was under way at the attach has returned";
+        return;
+    }
     size_t from = mark(live);
     int rc =
         vt_space_resync(thread->shared->space, stop->tracee->tid, &live->emitter.changes, &err);
@@ -1102,7 +1122,7 @@ static void on_dying(struct live *live, const struct vt_stop *stop)
     unqueue(live, thread);
     leave_call(thread);
     note_sp(thread, stop->sp);
-    if (shared && !thread->leaving_exec && is_settled(shared)) {
+    if (shared && !thread->leaving_exec && is_settled(live, shared)) {
         if (in_midst) { /* killed in a call: it may have done its work */
             size_t from = mark(live);
             struct vt_error err = {0};
@@ -1188,7 +1208,7 @@ static void on_signal(struct live *live, const struct vt_stop *stop)
         vt_engine_siginfo(stop->tracee, &info))
         return;
     struct shared *shared = thread->shared;
-    if (is_settled(shared))
+    if (is_settled(live, shared))
         settle(live, thread, stop->sp, "a signal");
     size_t from = mark(live);
     vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory, &shared->lineage->line,
@@ -1399,7 +1419,7 @@ static void last_growth(struct live *live, struct process *process)
 {
     struct thread *thread = living_thread(process);
     size_t from = mark(live);
-    if (!thread || thread->shared != process->shared || !is_settled(process->shared))
+    if (!thread || thread->shared != process->shared || !is_settled(live, process->shared))
         return;
     if (!vt_space_grow(process->shared->space, thread->tracee->tid, &live->emitter.changes))
         tell_changes(live, thread, VT_CAUSE_FAULT, 0, from);
