@@ -368,7 +368,8 @@ static void check_hundred_times(void **state)
         assert_tracer_ended_well(&tracing, SIGINT);
         if (i % 10 == 0) {
             assert_left_alone(running.pid, false, "in a row");
-            live_assert_exact(&tracing.result, IN_MIDST);
+            /* Told to end at once, it may have left before a call came to its end. */
+            live_assert_exact(&tracing.result, IN_MIDST | LIVE_MAY_BE_UNCOMPARED);
         }
         tracing_free(&tracing);
     }
