@@ -24,13 +24,15 @@
 
 #define KILLS 200
 
-static char directory[] = "/tmp/vastrace-recordings.XXXXXX";
-
+/* A path in a directory of this run's own, which is made when first asked for. */
 static const char *in_directory(const char *name)
 {
+    static char directory[] = "/tmp/vastrace-recordings.XXXXXX";
     static char paths[8][PATH_MAX];
     static unsigned next;
     char *path = paths[next++ % LIVE_COUNT(paths)];
+    if (next == 1)
+        assert_non_null(mkdtemp(directory));
     snprintf(path, PATH_MAX, "%s/%s", directory, name);
     return path;
 }
@@ -390,7 +392,7 @@ static void test_full_disk(void **state)
     (void)state;
     assert_int_equal(mkdir(disk, 0700), 0);
     if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-        mount("none", disk, "tmpfs", 0, "size=600k"))
+        mount("none", disk, "tmpfs", 0, "size=2m"))
         live_skip("no small file system can be mounted here: %s", strerror(errno));
     starve(&result, in_directory("disk/run.vas"));
     check_starved(&result);
@@ -398,33 +400,27 @@ static void test_full_disk(void **state)
     assert_false(vt_recording_info(recording)->complete);
     assert_true(vt_recording_info(recording)->events > 0);
     vt_recording_close(recording);
-    umount(disk);
     live_free(&result);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     char command[PATH_MAX + 16];
     (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    umount(in_directory("disk"));
+    snprintf(command, sizeof command, "rm -rf '%s'", in_directory(""));
     return system(command);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_layouts, set_up, NULL),
+        cmocka_unit_test(test_layouts),
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_read_while_written),
         cmocka_unit_test(test_file_size_limit),
-        cmocka_unit_test_setup_teardown(test_full_disk, NULL, tear_down),
+        cmocka_unit_test_teardown(test_full_disk, tear_down), /* the last one */
     };
     return live_main("recording", tests, LIVE_COUNT(tests), argc, argv);
 }

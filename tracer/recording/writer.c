@@ -1283,7 +1283,7 @@ int vt_recorder_event(struct vt_recorder *r, const struct vt_event *event, struc
     if (event->exit && end_process(r, process))
         return report(r, err);
     bool full = r->front->count >= BATCH_EVENTS || r->front->bytes.length >= BATCH_BYTES;
-    return full && submit(r, false) ? report(r, err) : 0;
+    return full && submit(r, true) ? report(r, err) : 0;
 }
 
 int vt_recorder_flush(struct vt_recorder *r, struct vt_error *err)
