@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -279,9 +280,65 @@ static void check_attached_killed(void **state)
     }
 }
 
+/* --- without privilege --- */
+
+static void become_nobody(void)
+{
+    if (setgid(65534) < 0 || setuid(65534) < 0)
+        _exit(99);
+}
+
+/* A set-user-ID program runs without its privilege; an unreadable one is told of in one line. */
+static void check_unprivileged(void **state)
+{
+    static const struct {
+        mode_t mode;
+        const char *line;
+    } turns[] = {{04755, "euid=65534"}, {0711, "may run its program but not read it"}};
+    char directory[] = "/tmp/vastrace-live-XXXXXX", command[2048];
+
+    (void)state;
+    if (geteuid() != 0)
+        live_skip("needs root, to become another user");
+    assert_non_null(mkdtemp(directory));
+    chmod(directory, 0755);
+    for (size_t i = 0; i < LIVE_COUNT(turns); i++) {
+        const char *argv[] = {"/bin/sh", "-c", command, NULL};
+        struct running running;
+        const char *line;
+        bool told = false;
+
+        /* The build may lie where nobody else can go. */
+        snprintf(command, sizeof command,
+                 "cp %s %s/vastrace && cp %s %s/program && chmod %o %s/program", VASTRACE_PROGRAM,
+                 directory, FIXTURE, directory, (unsigned)turns[i].mode, directory);
+        assert_int_equal(system(command), 0);
+        snprintf(command, sizeof command,
+                 "exec %s/vastrace --verify -q -o /dev/null -- %s/program ids 2>&1", directory,
+                 directory);
+        running_start(&running, argv, become_nobody);
+        for (;;) {
+            line = running_await(&running, "");
+            if (strncmp(line, "vastrace: cannot run", 20) == 0)
+                live_skip("%s", line);
+            told = told || strstr(line, turns[i].line);
+            if (strcmp(line, "euid=0") == 0)
+                fail_msg("it has the privilege of its owner");
+            if (strcmp(line, "maps=end") == 0)
+                break;
+        }
+        if (!told)
+            fail_msg("nothing says '%s'", turns[i].line);
+        assert_int_equal(running_end(&running), 0);
+    }
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    assert_int_equal(system(command), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest others[] = {
+        cmocka_unit_test(check_unprivileged),
         cmocka_unit_test(check_tracer_killed),
         cmocka_unit_test(check_attached_tracer_killed),
         cmocka_unit_test(check_tracee_killed),

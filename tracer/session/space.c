@@ -303,6 +303,16 @@ static int mark_stack(struct vt_space *space)
     return vt_layout_flag(space->layout, r->start, r->end, VT_REGION_GROWSDOWN, 0, NULL);
 }
 
+static int open_error(pid_t tid, int error, struct vt_error *err)
+{
+    if (error == EACCES || error == EPERM)
+        return vt_error_set(err, error,
+                            "cannot see the memory map of process %d, which is left out: this user "
+                            "may run its program but not read it (root may)",
+                            (int)tid);
+    return vt_error_errno(err, error, "cannot open the memory map of process %d", (int)tid);
+}
+
 int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_changes *changes,
                   struct vt_error *err)
 {
@@ -311,7 +321,7 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     if (rc)
         return rc == -ESRCH
                    ? 1
-                   : vt_error_errno(err, -rc, "cannot open the memory map of process %d", (int)tid);
+                   : open_error(tid, -rc, err);
     vt_proc_marks(tid, &marks.heap_start, &marks.stack_start);
     marks.heap_end = marks.heap_start;
     space->from_start = fresh;
@@ -376,7 +386,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     if (rc)
         return rc == -ESRCH
                    ? 1
-                   : vt_error_errno(err, -rc, "cannot open the memory map of process %d", (int)tid);
+                   : open_error(tid, -rc, err);
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     rc = assign(child, tid, 0, UINT64_MAX, NULL, err);
     return rc;
