@@ -1094,7 +1094,7 @@ static void test_next_command(void **state)
     vt_sink_destroy(sink);
     read_file(scratch("stderr.txt"), &have);
     assert_string_equal(vt_buf_cstr(&have),
-                        "next: vastrace -o run.jsonl -- './a b' '' 'it'\\''s' '$HOME' "
+                        "next: vastrace -o run.vas -- './a b' '' 'it'\\''s' '$HOME' "
                         "$'x\\012\\033[1m\\\\\\'\\303\\251'\n");
     vt_buf_deinit(&have);
 }

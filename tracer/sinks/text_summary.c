@@ -353,7 +353,7 @@ static void next(struct vt_sink *sink, struct vt_text *text)
         vt_buf_printf(out, "next: vastrace layout %d", (int)text->left);
         vt_text_line_end(sink);
     } else if (!sink->named && text->command.length > 0 && text->command.length <= COMMAND_MOST) {
-        vt_buf_str(out, "next: vastrace -o run.jsonl -- ");
+        vt_buf_str(out, "next: vastrace -o run.vas -- ");
         vt_buf_add(out, text->command.data, text->command.length);
         vt_text_line_end(sink);
     }
