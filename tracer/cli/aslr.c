@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -35,22 +34,6 @@ struct arguments {
 
 /* ---- the terminal ------------------------------------------------------------ */
 
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-    const char *columns = getenv("COLUMNS");
-    long number;
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-        return size.ws_col;
-    return columns && cli_number(columns, 20, 10000, &number) ? (unsigned)number : 80;
-}
-
-static bool color_by_default(void)
-{
-    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-}
-
 /* When the count of launches was last shown on a terminal; 0: not yet. */
 struct progress {
     int64_t shown_ns;
@@ -76,20 +59,6 @@ static void end_progress(void)
 }
 
 /* ---- the command line ---------------------------------------------------------- */
-
-static bool parse_color(struct arguments *a, const char *when)
-{
-    static const char *const names[] = {"never", "always", "auto"};
-    size_t which = 0;
-    while (which < VT_COUNTOF(names) && strcmp(when, names[which]) != 0)
-        which++;
-    if (which == VT_COUNTOF(names)) {
-        cli_error("--color %s: give auto, always or never", when);
-        return false;
-    }
-    a->view.color = which == 2 ? color_by_default() : which;
-    return true;
-}
 
 static bool parse_option(struct arguments *a, int id)
 {
@@ -118,7 +87,7 @@ static bool parse_option(struct arguments *a, int id)
         a->view.width = (unsigned)number;
         return true;
     case OPTION_COLOR:
-        return parse_color(a, optarg);
+        return cli_color(optarg, &a->view.color);
     default:
         return false;
     }
@@ -129,9 +98,9 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     int id;
     *a = (struct arguments){
         .config.runs = RUNS,
-        .view.color = color_by_default(),
         .render = vt_aslr_render_text,
     };
+    cli_color("auto", &a->view.color);
     while ((id = cli_next_option(command, argc, argv)) != -1)
         if (!parse_option(a, id))
             return false;
@@ -141,7 +110,7 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     }
     a->config.command = argv + optind;
     if (!a->view.width)
-        a->view.width = terminal_width();
+        a->view.width = cli_terminal_width();
     return true;
 }
 

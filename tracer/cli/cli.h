@@ -60,6 +60,12 @@ void cli_help(const struct cli_command *command);
  */
 int cli_next_option(const struct cli_command *command, int argc, char **argv);
 
+/* The value of --color for standard output: auto, always or never; false after a message. */
+bool cli_color(const char *when, bool *color);
+
+/* Columns of the terminal that standard output is, else COLUMNS, else 80. */
+unsigned cli_terminal_width(void);
+
 /* A whole number without anything behind it, in [low, high]; false otherwise. */
 bool cli_number(const char *text, long low, long high, long *value);
 

@@ -408,7 +408,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
         else if (id != OPTION_PID || !cli_pid(optarg, &a.pid))
             return EXIT_OURS;
     }
-    if (!cli_page_color(&page, color))
+    if (!cli_color(color, &page.color))
         return EXIT_OURS;
     if (argc - optind == 3)
         return diff_moments(&page, &a, argv + optind);

@@ -248,7 +248,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
         else if (id != OPTION_PID || !cli_pid(optarg, &pid))
             return EXIT_OURS;
     }
-    if (!cli_page_color(&page, color))
+    if (!cli_color(color, &page.color))
         return EXIT_OURS;
     if (argc - optind != 2) {
         cli_error("history: name a recording and an address, as in: vastrace history run.vas "

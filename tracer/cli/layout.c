@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,24 +33,6 @@ static const struct cli_option options[] = {
 static void detail_of(void *context, const struct vt_region *region, struct vt_detail *detail)
 {
     vt_snapshot_detail(context, region, detail);
-}
-
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-    const char *columns = getenv("COLUMNS");
-    long number;
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-        return size.ws_col;
-    return columns && cli_number(columns, 20, 10000, &number) ? (unsigned)number : 80;
-}
-
-static bool wants_color(const char *when)
-{
-    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-    if (!strcmp(when, "auto"))
-        return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
-    return !strcmp(when, "always");
 }
 
 static int render(const struct vt_picture_format *format, const struct vt_picture_input *input)
@@ -206,8 +187,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return EXIT_OURS;
     }
     if (!input.width)
-        input.width = terminal_width();
-    input.color = wants_color(color);
+        input.width = cli_terminal_width();
+    if (!cli_color(color, &input.color))
+        return EXIT_OURS;
     input.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 
     if (!live)

@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
+#include "base/base.h"
 #include "base/escape.h"
 #include "cli/cli.h"
 #include <vastrace/session.h>
@@ -137,4 +140,33 @@ bool cli_number(const char *text, long low, long high, long *value)
     errno = 0;
     *value = strtol(text, &end, 10);
     return isdigit((unsigned char)*text) && !*end && !errno && *value >= low && *value <= high;
+}
+
+bool cli_color(const char *when, bool *color)
+{
+    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+    bool sensible = isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+    const struct {
+        const char *name;
+        bool color;
+    } choices[] = {{"auto", sensible}, {"always", true}, {"never", false}};
+
+    for (size_t i = 0; i < VT_COUNTOF(choices); i++) {
+        if (!strcmp(when, choices[i].name)) {
+            *color = choices[i].color;
+            return true;
+        }
+    }
+    cli_error("--color %s: give auto, always or never", when);
+    return false;
+}
+
+unsigned cli_terminal_width(void)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    long number;
+    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+        return size.ws_col;
+    return columns && cli_number(columns, 20, 10000, &number) ? (unsigned)number : 80;
 }

@@ -77,17 +77,6 @@ bool cli_pid(const char *text, long *pid)
 
 /* ---- lines ----------------------------------------------------------------------- */
 
-bool cli_page_color(struct cli_page *page, const char *when)
-{
-    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-    bool sensible = isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
-    page->color = !strcmp(when, "always") || (!strcmp(when, "auto") && sensible);
-    if (!strcmp(when, "always") || !strcmp(when, "auto") || !strcmp(when, "never"))
-        return true;
-    cli_error("--color %s: give auto, always or never", when);
-    return false;
-}
-
 static void sequence(struct cli_page *page, const char *style)
 {
     size_t before = page->out.length;

@@ -38,9 +38,6 @@ struct cli_page {
     bool painted;
 };
 
-/* --color's value: auto, always, never; false after a message. */
-bool cli_page_color(struct cli_page *page, const char *when);
-
 /* Styles, as SGR parameters. */
 #define CLI_TITLE  "2"
 #define CLI_FAINT  "2"
