@@ -435,6 +435,23 @@ static void await_threads(struct vt_engine *engine, pid_t pid)
     }
 }
 
+/*
+ * What the process's own threads have to say is told before what its children
+ * have: a vfork child that stopped first would pass for the owner of the space.
+ */
+static void tell_first(struct vt_engine *engine, pid_t pid)
+{
+    size_t to = engine->queue_head;
+    for (size_t i = to; i < engine->queue_count; i++) {
+        struct ready ready = engine->queue[i];
+        const struct entry *e = *find(engine, ready.tid);
+        if (!e || e->tracee.pid != pid)
+            continue;
+        memmove(&engine->queue[to + 1], &engine->queue[to], (i - to) * sizeof(ready));
+        engine->queue[to++] = ready;
+    }
+}
+
 bool vt_engine_missed(const struct vt_engine *engine, pid_t pid)
 {
     for (size_t i = 0; i < BUCKETS && engine->missed; i++)
@@ -463,6 +480,7 @@ int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
     if (!is_traced(engine, pid))
         return seize_error(pid, ESRCH, err);
     await_threads(engine, pid);
+    tell_first(engine, pid);
     return 0;
 }
 
