@@ -607,7 +607,8 @@ static struct shared *shared_with(struct live *live, pid_t tid, struct process *
     /* CLONE_PARENT: its creator is not its parent. */
     for (size_t i = 0; i < PID_BUCKETS; i++)
         for (struct process *p = live->processes[i]; p; p = p->next)
-            if (p != parent && (thread = living_thread(p)) &&
+            if (p != parent && (thread = living_thread(p)) && thread->shared &&
+                thread->tracee->tid != tid && /* it is in the table itself, and like itself */
                 vt_engine_same_space(thread->tracee->tid, tid) == 1)
                 return thread->shared;
     return NULL;
