@@ -80,6 +80,9 @@ struct vt_when {
 /* Parse start, end, peak, 1.25, 350ms, 20us, #812. False if it is none of these. */
 bool vt_when_parse(const char *text, struct vt_when *when);
 
+/* The words among these, by index from 0; null behind the last. */
+const char *vt_when_word(size_t index);
+
 /* A moment in the life of one process: right after an event. */
 struct vt_moment {
     const struct vt_recorded_process *process;

@@ -41,6 +41,12 @@ struct vt_session_result {
 bool vt_session_knows_event(const char *name);
 
 /*
+ * The words of event_names that tell something without all_syscalls: the causes, and the calls that
+ * can change a map. By index from 0; null behind the last.
+ */
+const char *vt_session_event_name(size_t index);
+
+/*
  * Run one session to its end. Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT
  * for its duration and restores their dispositions.
  *

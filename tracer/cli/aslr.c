@@ -20,9 +20,9 @@ enum { RUNS = 200, RUNS_MOST = 10000000, PROGRESS_NS = 100 * 1000 * 1000 };
 static const struct cli_option options[] = {
     {'n', "runs", "RUNS", "how many launches; 200 if not given"},
     {OPTION_NO_ASLR, "no-aslr", NULL, "launch without address space randomisation"},
-    {OPTION_FORMAT, "format", "NAME", "text or json"},
+    {OPTION_FORMAT, "format", "text|json", "text if not given"},
     {OPTION_WIDTH, "width", "N", "text: columns, if not the terminal's"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
 

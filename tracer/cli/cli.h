@@ -20,14 +20,15 @@ enum {
 struct cli_option {
     int id;            /* a short option's character, or a number above 255 */
     const char *name;  /* long name without dashes */
-    const char *value; /* null: takes none; "[X]": may take one; else what it takes, for help */
+    const char *value; /* null: takes none; "[=X]": may take one; else its placeholder: values.h */
     const char *help;  /* one clause */
 };
 
-/* A subcommand, a row of the table in main.c. */
+/* A subcommand, a row of the table in commands.c. */
 struct cli_command {
     const char *name;  /* null: the trace itself, named by nothing */
-    const char *usage; /* its arguments, for help */
+    const char *usage; /* its arguments, for help, by line; the words outside brackets are
+                          placeholders of values.h, from which completions know what to offer */
     const char *summary;
     const struct cli_option *options; /* ended by id 0 */
     int (*run)(const struct cli_command *command, int argc, char **argv);

@@ -30,7 +30,7 @@ static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
     {OPTION_AT, "at", "WHEN", "of two runs: the moment that is compared; end if not given"},
     {OPTION_ALL, "all", NULL, "every difference, however many there are"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "cli/page.h"
+#include "cli/values.h"
 
 enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL };
 
@@ -28,29 +29,9 @@ enum {
 static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
     {OPTION_ALL, "all", NULL, "every entry, however many there are"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
-
-/* "7ffff7a00000", with or without 0x, or two of these with a dash between. */
-static bool parse_range(const char *text, vt_addr *start, vt_addr *end)
-{
-    char *stop;
-    *start = strtoull(text, &stop, 16);
-    bool good = stop != text && strchr("0123456789abcdefABCDEF", *text) && *text;
-    *end = *start + 1;
-    if (good && *stop == '-') {
-        text = stop + 1;
-        *end = strtoull(text, &stop, 16);
-        good = stop != text && *text && strchr("0123456789abcdefABCDEF", *text) && *end > *start;
-    }
-    if (good && !*stop && *end)
-        return true;
-    cli_error("%s is no address; give one in hexadecimal, as in 7ffff7a00000, or a range as in "
-              "7ffff7a00000-7ffff7a10000",
-              text);
-    return false;
-}
 
 static const struct {
     char mark;
@@ -255,7 +236,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
                   "7ffff7a00000");
         return EXIT_OURS;
     }
-    if (!parse_range(argv[optind + 1], &start, &end))
+    if (!cli_addresses(argv[optind + 1], &start, &end))
         return EXIT_OURS;
     struct vt_recording *recording = cli_open_run(argv[optind]);
     if (!recording)

@@ -23,10 +23,10 @@ static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "of a recording: the process, if not the launched one"},
     {OPTION_AT, "at", "WHEN",
      "of a recording: start, end (if not given), peak, 1.25, 350ms, '#812'"},
-    {OPTION_FORMAT, "format", "NAME", "picture, maps or json"},
+    {OPTION_FORMAT, "format", "picture|maps|json", "picture if not given"},
     {OPTION_ALL, "all", NULL, "picture: every region, none folded"},
     {OPTION_WIDTH, "width", "N", "picture: columns, if not the terminal's"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
 

@@ -25,7 +25,9 @@
  *                          snapshot.c a live process's map without tracing
  *                          aslr.c     many launches, to where each part lies
  *                          replay.c   a recording to the sinks
- *   tracer/cli/            options.c  parsing and help from tables
+ *   tracer/cli/            commands.c the table of subcommands
+ *                          options.c  parsing and help from tables
+ *                          values.c   what options' values may be
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
  *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`
  *                          report.c, history.c, diff.c `vastrace report RUN` and so on
@@ -35,9 +37,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-
-const struct cli_command *const cli_commands[] = {
-    &cli_trace, &cli_report, &cli_layout, &cli_history, &cli_diff, &cli_aslr, NULL};
 
 int main(int argc, char **argv)
 {

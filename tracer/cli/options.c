@@ -2,7 +2,6 @@
  * options.c - hides getopt: options are parsed by, and help is printed from,
  * the commands' tables alone.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -15,9 +14,11 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "cli/cli.h"
+#include "cli/values.h"
 #include <vastrace/session.h>
 
 #define OPTIONS_MAX 40
+#define HELP_WIDTH  80
 
 enum { OPTION_HELP = 1000, OPTION_VERSION };
 
@@ -42,16 +43,58 @@ int cli_cannot_run(int rc, const struct vt_error *err)
     return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
 }
 
-static void help_option(const struct cli_option *option)
+/* An option as help writes it, "  -o, --output FILE". Returns how long that is. */
+static int option_text(const struct cli_option *option, char text[64])
 {
-    char left[64];
-    int length = option->id < 256
-                     ? snprintf(left, sizeof(left), "  -%c, --%s", option->id, option->name)
-                     : snprintf(left, sizeof(left), "      --%s", option->name);
+    int length = option->id < 256 ? snprintf(text, 64, "  -%c, --%s", option->id, option->name)
+                                  : snprintf(text, 64, "      --%s", option->name);
     if (option->value)
-        snprintf(left + length, sizeof(left) - (size_t)length,
-                 option->value[0] == '[' ? "%s" : " %s", option->value);
-    printf("%-28s  %s\n", left, option->help);
+        length += snprintf(text + length, 64 - (size_t)length,
+                           option->value[0] == '[' ? "%s" : " %s", option->value);
+    return length;
+}
+
+static void help_options(const struct cli_option *options)
+{
+    static const struct cli_option always[] = {
+        {OPTION_HELP, "help", NULL, "this text"},
+        {OPTION_VERSION, "version", NULL, "the version"},
+        {0},
+    };
+    const struct cli_option *const tables[] = {options, always};
+    char text[64];
+    int width = 0;
+    for (const struct cli_option *o = options; o->id; o++) {
+        int length = option_text(o, text);
+        width = length > width ? length : width;
+    }
+    for (size_t i = 0; i < VT_COUNTOF(tables); i++) {
+        for (const struct cli_option *o = tables[i]; o->id; o++) {
+            option_text(o, text);
+            printf("%-*s  %s\n", width, text, o->help);
+        }
+    }
+}
+
+/* The words that options' values may be, where their placeholders do not show them themselves. */
+static void help_words(const struct cli_option *options)
+{
+    for (const struct cli_option *o = options; o->id; o++) {
+        struct vt_buf words = {0};
+        enum cli_offer offer = o->value ? cli_offer(o->value, &words) : CLI_OFFER_NOTHING;
+        if ((offer == CLI_OFFER_WORD || offer == CLI_OFFER_LIST) && !strchr(o->value, '|')) {
+            int length = (int)strcspn(o->value, ",");
+            int at = printf("\n%.*s:", length, o->value);
+            for (char *save, *word = strtok_r(words.data, " ", &save); word;
+                 word = strtok_r(NULL, " ", &save)) {
+                if (at + 1 + (int)strlen(word) > HELP_WIDTH)
+                    at = printf("\n   ");
+                at += printf(" %s", word);
+            }
+            printf("\n");
+        }
+        vt_buf_deinit(&words);
+    }
 }
 
 static void help_command(const struct cli_command *command)
@@ -72,10 +115,8 @@ void cli_help(const struct cli_command *command)
         if (all || cli_commands[i] == command)
             help_command(cli_commands[i]);
     printf("\n%s\n\n", command->summary);
-    for (const struct cli_option *o = command->options; o->id; o++)
-        help_option(o);
-    help_option(&(struct cli_option){OPTION_HELP, "help", NULL, "this text"});
-    help_option(&(struct cli_option){OPTION_VERSION, "version", NULL, "the version"});
+    help_options(command->options);
+    help_words(command->options);
     if (all)
         printf("\nThe status is the traced program's own (128 + N if signal N ended it); 125 if "
                "vastrace\n"
@@ -132,14 +173,6 @@ int cli_next_option(const struct cli_command *command, int argc, char **argv)
             cli_error("there is no option %s, or it is used wrongly; see vastrace --help", word);
     }
     return id;
-}
-
-bool cli_number(const char *text, long low, long high, long *value)
-{
-    char *end;
-    errno = 0;
-    *value = strtol(text, &end, 10);
-    return isdigit((unsigned char)*text) && !*end && !errno && *value >= low && *value <= high;
 }
 
 bool cli_color(const char *when, bool *color)

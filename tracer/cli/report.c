@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "cli/page.h"
+#include "cli/values.h"
 #include "sinks/words.h"
 
 enum { OPTION_PID = 256, OPTION_FORMAT, OPTION_COLOR };
@@ -20,8 +21,8 @@ enum { OPTION_PID = 256, OPTION_FORMAT, OPTION_COLOR };
 
 static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
-    {OPTION_FORMAT, "format", "NAME", "text or json"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_FORMAT, "format", "text|json", "text if not given"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
 
@@ -781,24 +782,20 @@ static int show(struct cli_page *page, struct vt_recording *recording, const cha
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     struct cli_page page = {0};
-    const char *color = "auto", *format = "text";
+    const char *color = "auto";
     long pid = 0;
-    int id;
+    int id, format = 0;
     while ((id = cli_next_option(command, argc, argv)) != -1) {
         if (id == OPTION_COLOR)
             color = optarg;
         else if (id == OPTION_FORMAT)
-            format = optarg;
+            format = cli_choice(command, id, optarg);
         else if (id != OPTION_PID || !cli_pid(optarg, &pid))
             return EXIT_OURS;
     }
-    if (!cli_color(color, &page.color))
+    if (format < 0 || !cli_color(color, &page.color))
         return EXIT_OURS;
-    bool json = !strcmp(format, "json");
-    if (!json && strcmp(format, "text") != 0) {
-        cli_error("--format %s: give text or json", format);
-        return EXIT_OURS;
-    }
+    bool json = format == 1;
     if (argc - optind != 1) {
         cli_error("report: name one recording, as in: vastrace report run.vas");
         return EXIT_OURS;

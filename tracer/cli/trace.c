@@ -2,7 +2,6 @@
  * trace.c - `vastrace PROGRAM` and `vastrace -p PID`: from the command line to
  * a session and its exit status.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "base/base.h"
 #include "cli/cli.h"
+#include "cli/values.h"
 #include <vastrace/session.h>
 
 #define OUTPUTS_MAX 8
@@ -32,21 +32,20 @@ enum {
 static const struct cli_option options[] = {
     {'o', "output", "FILE",
      "where the timeline goes, the format from the name; - is standard output"},
-    {'F', "format", "NAME", "the format of the -o before it, or of the output: text, jsonl, vas"},
+    {'F', "format", "FORMAT", "the format of the -o before it, or of the output"},
     {'p', "pid", "PID", "attach to a running process with all its threads (may be repeated)"},
     {'k', "stacks", "[=DEPTH]",
      "with every change its call stack, at most DEPTH frames (128 if not given)"},
-    {'e', "events", "LIST", "show only these causes: call names, exec, fork, fault, exit, ..."},
-    {OPTION_KINDS, "kinds", "LIST",
-     "show only changes of these kinds: heap, stack, text, anon, ..."},
+    {'e', "events", "CAUSE,...", "show only these: names of system calls, exec, fork, fault, ..."},
+    {OPTION_KINDS, "kinds", "KIND,...", "show only changes of these kinds"},
     {OPTION_ALL_SYSCALLS, "all-syscalls", NULL,
      "stop at every system call, to follow the stack pointer"},
     {OPTION_VERIFY, "verify", NULL, "compare the model with the kernel's map at every stop"},
     {OPTION_NO_ASLR, "no-aslr", NULL, "launch without address space randomisation"},
     {OPTION_NO_FOLLOW, "no-follow", NULL, "leave the events of child processes out"},
-    {OPTION_DURATION, "duration", "S",
-     "end the trace after S seconds and leave the program running"},
-    {OPTION_COLOR, "color", "WHEN", "auto, always or never (NO_COLOR is honoured)"},
+    {OPTION_DURATION, "duration", "TIME",
+     "end the trace after 2.5 (seconds), 300ms, ... and leave the program running"},
+    {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {'q', "quiet", NULL, "no summary"},
     {0},
 };
@@ -63,100 +62,16 @@ struct arguments {
     const char *format; /* a -F before any -o */
     pid_t pids[PIDS_MAX];
     size_t pid_count;
-    char **events; /* null-terminated, owned, with the text they point into */
-    char *event_text;
+    char **events; /* null-terminated, owned */
     uint32_t kinds;
     enum vt_color color;
     bool quiet;
     struct vt_session_config config;
 };
 
-/* ---- lists ---------------------------------------------------------------------- */
+/* ---- the command line --------------------------------------------------------------- */
 
-static bool parse_events(struct arguments *a, const char *list)
-{
-    size_t count = 2;
-    for (const char *p = list; *p; p++)
-        count += *p == ',';
-    free(a->events);
-    free(a->event_text);
-    a->event_text = strdup(list);
-    a->events = calloc(count, sizeof(*a->events));
-    if (!a->events || !a->event_text) {
-        cli_error("out of memory");
-        return false;
-    }
-    size_t n = 0;
-    for (char *save, *word = strtok_r(a->event_text, ",", &save); word;
-         word = strtok_r(NULL, ",", &save))
-        a->events[n++] = word;
-    for (size_t i = 0; i < n; i++) {
-        if (!vt_session_knows_event(a->events[i])) {
-            cli_error(
-                "--events: %s is neither a system call nor one of exec attach fork thread fault "
-                "exit detach resync signal",
-                a->events[i]);
-            return false;
-        }
-    }
-    if (!n)
-        cli_error("--events needs a list of causes, as in --events mmap,munmap,brk,fault");
-    return n > 0;
-}
-
-static bool parse_kinds(struct arguments *a, const char *list)
-{
-    while (*list) {
-        size_t length = strcspn(list, ",");
-        int kind = vt_kind_parse(list, length);
-        if (kind < 0) {
-            char names[512] = "";
-            for (int k = 0; k < VT_KIND_COUNT; k++) {
-                strcat(names, k ? " " : "");
-                strcat(names, vt_kind_name((uint8_t)k));
-            }
-            cli_error("--kinds: there is no kind %.*s; the kinds are: %s", (int)length, list,
-                      names);
-            return false;
-        }
-        a->kinds |= UINT32_C(1) << kind;
-        list += length + (list[length] == ',');
-    }
-    return true;
-}
-
-static bool parse_duration(struct arguments *a, const char *text)
-{
-    char *end;
-    errno = 0;
-    double seconds = strtod(text, &end);
-    if (end != text && !strcmp(end, "ms"))
-        seconds /= 1000;
-    else if (end == text || (*end && strcmp(end, "s")))
-        seconds = -1;
-    if (errno || !(seconds > 0) || seconds > 1e9) {
-        cli_error("--duration %s: not a time; give seconds as in 2.5, or 300ms", text);
-        return false;
-    }
-    a->config.duration_ns = (int64_t)(seconds * 1e9);
-    return true;
-}
-
-static bool parse_color(struct arguments *a, const char *text)
-{
-    static const char *const names[] = {
-        [VT_COLOR_AUTO] = "auto", [VT_COLOR_ALWAYS] = "always", [VT_COLOR_NEVER] = "never"};
-    for (size_t i = 0; i < VT_COUNTOF(names); i++) {
-        if (!strcmp(text, names[i])) {
-            a->color = (enum vt_color)i;
-            return true;
-        }
-    }
-    cli_error("--color %s: give auto, always or never", text);
-    return false;
-}
-
-static bool parse_option(struct arguments *a, int id)
+static bool parse_option(struct arguments *a, const struct cli_command *command, int id)
 {
     long number;
     switch (id) {
@@ -194,9 +109,11 @@ static bool parse_option(struct arguments *a, int id)
         a->config.stack_depth = (unsigned)number;
         return true;
     case 'e':
-        return parse_events(a, optarg);
+        free(a->events);
+        a->events = cli_causes(optarg);
+        return a->events;
     case OPTION_KINDS:
-        return parse_kinds(a, optarg);
+        return cli_kinds(optarg, &a->kinds);
     case OPTION_ALL_SYSCALLS:
         a->config.all_syscalls = true;
         return true;
@@ -210,9 +127,11 @@ static bool parse_option(struct arguments *a, int id)
         a->config.no_follow = true;
         return true;
     case OPTION_DURATION:
-        return parse_duration(a, optarg);
+        return cli_duration_ns("--duration", optarg, &a->config.duration_ns);
     case OPTION_COLOR:
-        return parse_color(a, optarg);
+        number = cli_choice(command, id, optarg);
+        a->color = (enum vt_color)number; /* the words stand in its order */
+        return number >= 0;
     case 'q':
         a->quiet = true;
         return true;
@@ -225,7 +144,7 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
 {
     int id;
     while ((id = cli_next_option(command, argc, argv)) != -1)
-        if (!parse_option(a, id))
+        if (!parse_option(a, command, id))
             return false;
     a->config.command = optind < argc ? argv + optind : NULL;
     if (a->config.command && a->pid_count) {
@@ -330,7 +249,6 @@ static int run(const struct cli_command *command, int argc, char **argv)
             vt_sink_destroy(sinks[i]);
     }
     free(a.events);
-    free(a.event_text);
     return status;
 }
 

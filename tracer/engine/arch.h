@@ -44,6 +44,9 @@ int vt_arch_abi(uint32_t audit_arch, uint64_t number);
 /* The row of a call that can change a map, or null. */
 const struct vt_syscall *vt_arch_syscall(enum vt_abi abi, uint64_t number);
 
+/* All these rows, by index from 0; null behind the last. */
+const struct vt_syscall *vt_arch_syscall_row(size_t index);
+
 /* The name of any call of the ABI, or null where this build does not know it. */
 const char *vt_arch_syscall_name(enum vt_abi abi, uint64_t number);
 

@@ -116,6 +116,11 @@ const struct vt_syscall *vt_arch_syscall(enum vt_abi abi, uint64_t number)
     return NULL;
 }
 
+const struct vt_syscall *vt_arch_syscall_row(size_t index)
+{
+    return index < VT_COUNTOF(calls) ? &calls[index] : NULL;
+}
+
 const char *vt_arch_syscall_name(enum vt_abi abi, uint64_t number)
 {
     uint64_t plain = number & ~(uint64_t)abis[abi].number_bit;

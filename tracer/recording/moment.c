@@ -12,12 +12,18 @@
 
 #include "base/base.h"
 
+static const struct {
+    const char *word;
+    enum vt_when_type type;
+} when_words[] = {{"start", VT_WHEN_START}, {"end", VT_WHEN_END}, {"peak", VT_WHEN_PEAK}};
+
+const char *vt_when_word(size_t index)
+{
+    return index < VT_COUNTOF(when_words) ? when_words[index].word : NULL;
+}
+
 bool vt_when_parse(const char *text, struct vt_when *when)
 {
-    static const struct {
-        const char *word;
-        enum vt_when_type type;
-    } words[] = {{"start", VT_WHEN_START}, {"end", VT_WHEN_END}, {"peak", VT_WHEN_PEAK}};
     static const struct {
         const char *unit;
         double ns;
@@ -25,9 +31,9 @@ bool vt_when_parse(const char *text, struct vt_when *when)
     char *end;
 
     *when = (struct vt_when){0};
-    for (size_t i = 0; i < VT_COUNTOF(words); i++) {
-        if (!strcmp(text, words[i].word)) {
-            when->type = words[i].type;
+    for (size_t i = 0; i < VT_COUNTOF(when_words); i++) {
+        if (!strcmp(text, when_words[i].word)) {
+            when->type = when_words[i].type;
             return true;
         }
     }

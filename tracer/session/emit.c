@@ -111,6 +111,25 @@ bool vt_session_knows_event(const char *name)
     return false;
 }
 
+/* Calls that stop the tracee for our own bookkeeping and are told only among all calls. */
+static bool is_told(const struct vt_syscall *call)
+{
+    return call->type != VT_MEMOP_SIGSTACK && call->type != VT_MEMOP_CLONE &&
+           call->type != VT_MEMOP_EXEC;
+}
+
+const char *vt_session_event_name(size_t index)
+{
+    for (int cause = 0; cause < VT_CAUSE_COUNT; cause++)
+        if (cause != VT_CAUSE_CALL && !index--)
+            return vt_cause_name((enum vt_cause)cause);
+    const struct vt_syscall *call;
+    for (size_t row = 0; (call = vt_arch_syscall_row(row)); row++)
+        if (is_told(call) && !index--)
+            return call->name;
+    return NULL;
+}
+
 /* ---- the filter ------------------------------------------------------------------- */
 
 static bool is_named(const struct vt_emitter *emitter, const char *name)
