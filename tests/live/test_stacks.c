@@ -143,19 +143,37 @@ static bool matches(const struct stack *stack, size_t at, const char *chain)
 
 /* ---- known chains ---------------------------------------------------------------- */
 
-static const char *const programs[] = {"stacks", "stacks-nopie", "stacks-debug-frame",
-                                       "stacks-static", "stacks-static-pie"};
+struct program {
+    const char *name;
+    bool all; /* also the scenarios that are alike however the program is linked */
+    bool m32;
+};
+
+static const struct program programs[] = {
+    {"stacks", true, false},
+    {"stacks-nopie", false, false},
+    {"stacks-debug-frame", false, false},
+    {"stacks-static", false, false},
+    {"stacks-static-pie", false, false},
+    {"stacks-m32", true, true},
+    {"stacks-m32-nopie", false, true},
+    {"stacks-m32-static", false, true},
+    {"stacks-m32-debug-frame", false, true},
+};
+
+/* "LIBRARY" as an argument is the library of the program's kind. */
+#define LIBRARY "LIBRARY"
 
 static const struct {
     const char *scenario;
     const char *argument;
-    bool alone; /* with the first program only */
+    bool alone; /* with the programs for all scenarios only */
 } scenarios[] = {
     {"chain", NULL, false},
     {"large", NULL, false},
     {"callback", NULL, false},
     {"thread", NULL, false},
-    {"library", FIXTURE_DIR "/libstacks.so", false},
+    {"library", LIBRARY, false},
     {"signal", NULL, false},
     {"fault", NULL, false},
     {"alternate", NULL, false},
@@ -167,25 +185,27 @@ static const struct {
     {"corrupt", "4141414141414141", false},
     {"corrupt", "0", false},
     {"no-stack", NULL, false},
+    {"trampoline", NULL, false},
+    {"trampoline-info", NULL, false},
     /* The way through the library is lost, or not, but never the way to it. */
-    {"deleted", FIXTURE_DIR "/libstacks.so", true},
-    {"replaced", FIXTURE_DIR "/libstacks.so", true},
-    {"overwritten", FIXTURE_DIR "/libstacks.so", true},
-    {"cut", FIXTURE_DIR "/libstacks.so", true},
+    {"deleted", LIBRARY, true},
+    {"replaced", LIBRARY, true},
+    {"overwritten", LIBRARY, true},
+    {"cut", LIBRARY, true},
 };
 
 static const char *const with_stacks[] = {"-k", NULL};
 static const struct live_options stacks_on = {.options = with_stacks};
 
-static void check_one(const char *program, const char *scenario, const char *argument)
+static void check_one(const struct program *program, const char *scenario, const char *argument)
 {
     char path[256], chain[512], wanted[544], end[32];
     struct live_result result;
     struct stack stack;
 
-    snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, program);
-    if (!live_exists(path))
-        return;
+    snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, program->name);
+    if (argument && !strcmp(argument, LIBRARY))
+        argument = program->m32 ? FIXTURE_DIR "/libstacks-m32.so" : FIXTURE_DIR "/libstacks.so";
     live_run(&result, &stacks_on, path, scenario, argument);
     live_assert_exited(&result, 0);
     live_assert_exact(&result, 0);
@@ -196,7 +216,8 @@ static void check_one(const char *program, const char *scenario, const char *arg
     if (!find_stack(&result, 0, &stack))
         live_fail(&result, "the call of interest has no stack");
     if (live_fact(&result, "chain", chain, sizeof(chain))) {
-        snprintf(wanted, sizeof(wanted), "mmap %s", chain);
+        /* Programs for 32 bits enter the kernel through the vdso. */
+        snprintf(wanted, sizeof(wanted), "%smmap %s", program->m32 ? "... " : "", chain);
         if (!matches(&stack, 0, wanted)) {
             print_stack(&stack);
             live_fail(&result, "the stack is not %s", wanted);
@@ -209,13 +230,34 @@ static void check_one(const char *program, const char *scenario, const char *arg
     live_free(&result);
 }
 
+static void check_programs(bool m32)
+{
+    size_t count = 0;
+
+    for (size_t p = 0; p < LIVE_COUNT(programs); p++) {
+        char path[256];
+        snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, programs[p].name);
+        if (programs[p].m32 != m32 || !live_exists(path))
+            continue;
+        count++;
+        for (size_t s = 0; s < LIVE_COUNT(scenarios); s++)
+            if (programs[p].all || !scenarios[s].alone)
+                check_one(&programs[p], scenarios[s].scenario, scenarios[s].argument);
+    }
+    if (!count)
+        live_skip("this compiler makes no such programs");
+}
+
 static void check_chains(void **state)
 {
     (void)state;
-    for (size_t p = 0; p < LIVE_COUNT(programs); p++)
-        for (size_t s = 0; s < LIVE_COUNT(scenarios); s++)
-            if (!p || !scenarios[s].alone)
-                check_one(programs[p], scenarios[s].scenario, scenarios[s].argument);
+    check_programs(false);
+}
+
+static void check_chains_32(void **state)
+{
+    (void)state;
+    check_programs(true);
 }
 
 /* Without symbols and without sections the frames are the same, and of the program only addresses. */
@@ -311,23 +353,6 @@ static void check_circle(void **state)
     live_assert_exited(&result, 0);
     assert_true(find_stack(&result, 0, &stack));
     assert_true(stack.count <= 128);
-    live_free(&result);
-}
-
-/* Programs for 32 bits are said not to be unwound. */
-static void check_32_bit(void **state)
-{
-    struct live_result result;
-    struct stack stack;
-
-    (void)state;
-    if (!live_exists(FIXTURE_DIR "/stacks-m32"))
-        live_skip("this compiler makes no programs for 32 bits");
-    live_run(&result, &stacks_on, FIXTURE_DIR "/stacks-m32", "chain");
-    live_assert_exited(&result, 0);
-    assert_true(find_stack(&result, 0, &stack));
-    assert_string_equal(stack.end, "unsupported");
-    assert_int_equal(stack.count, 1);
     live_free(&result);
 }
 
@@ -428,9 +453,12 @@ static void check_schema(void **state)
     "          'auto-load off', 'confirm off'):\n"                                                 \
     "    try: gdb.execute('set ' + c)\n"                                                           \
     "    except gdb.error: pass\n"                                                                 \
+    "gdb.execute('handle SIGUSR1 SIGILL nostop noprint pass', to_string=True)\n"                   \
     "gdb.execute('unset environment LINES')\n"                                                     \
     "gdb.execute('unset environment COLUMNS')\n"                                                   \
-    "gdb.execute('catch syscall mmap munmap mprotect', to_string=True)\n"                          \
+    "wide = 'x86-64' in gdb.selected_inferior().architecture().name()\n"                           \
+    "gdb.execute('catch syscall munmap mprotect ' + ('mmap' if wide else 'mmap2'),\n"              \
+    "            to_string=True)\n"                                                                \
     "gdb.execute('run', to_string=True)\n"                                                         \
     "virtual = (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME)\n"                                           \
     "entry = True\n"                                                                               \
@@ -456,7 +484,9 @@ static size_t note_biases(const struct json *record, struct bias *biases, size_t
 {
     const struct json *exec = json_get(record, "exec");
 
-    if (exec && count < room && !strcmp(json_text(exec, "program"), "dynamic")) {
+    if (exec && count < room &&
+        (!strcmp(json_text(exec, "program"), "dynamic") ||
+         !strcmp(json_text(exec, "program"), "static"))) {
         biases[count].bias = 0; /* linked to fixed addresses */
         copy_text(biases[count++].object, sizeof(biases[0].object),
                   base_name(json_text(exec, "path")));
@@ -464,9 +494,10 @@ static size_t note_biases(const struct json *record, struct bias *biases, size_t
     json_for_each(change, json_get(record, "changes"))
     {
         const struct json *object = json_get(change, "object");
-        const char *name = base_name(json_text(object, "name"));
+        bool vdso = !strcmp(json_text(change, "kind"), "vdso");
+        const char *name = vdso ? "[vdso]" : base_name(json_text(object, "name"));
         if (strcmp(json_text(change, "op"), "+") || count == room || !*name ||
-            !json_get(change, "offset") || json_number(change, "offset"))
+            (!vdso && (!json_get(change, "offset") || json_number(change, "offset"))))
             continue;
         size_t i = 0;
         while (i < count && strcmp(biases[i].object, name))
@@ -507,7 +538,7 @@ static size_t our_stacks(struct live_result *result, char **lines, size_t room)
         if (json_number(record, "pid") != pid)
             continue; /* gdb stays with the parent */
         bias_count = note_biases(record, biases, bias_count, 64);
-        if ((strcmp(cause, "mmap") && strcmp(cause, "munmap") && strcmp(cause, "mprotect")) ||
+        if ((strncmp(cause, "mmap", 4) && strcmp(cause, "munmap") && strcmp(cause, "mprotect")) ||
             count == room)
             continue;
         uint64_t id = json_number(record, "stack");
@@ -538,6 +569,13 @@ static const struct command {
     {{"/usr/bin/python3", "-c", "import json"}, false},
     {{"/usr/bin/perl", "-e", "my @a = (1) x 1000000;"}, true},
     {{"/bin/bash", "-c", "x=${PATH//s/t}; :"}, true},
+    {{FIXTURE_DIR "/stacks-m32", "chain"}, true},
+    {{FIXTURE_DIR "/stacks-m32", "callback"}, true},
+    {{FIXTURE_DIR "/stacks-m32", "signal"}, true},
+    {{FIXTURE_DIR "/stacks-m32", "alternate"}, true},
+    {{FIXTURE_DIR "/stacks-m32", "library", FIXTURE_DIR "/libstacks-m32.so"}, true},
+    {{FIXTURE_DIR "/stacks-m32-nopie", "signal"}, true},
+    {{FIXTURE_DIR "/stacks-m32-static", "signal"}, true},
 };
 
 /*
@@ -622,9 +660,9 @@ static void check_gdb(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_chains),   cmocka_unit_test(check_stripped),
-        cmocka_unit_test(check_depth),    cmocka_unit_test(check_circle),
-        cmocka_unit_test(check_32_bit),   cmocka_unit_test(check_once),
+        cmocka_unit_test(check_chains),   cmocka_unit_test(check_chains_32),
+        cmocka_unit_test(check_stripped), cmocka_unit_test(check_depth),
+        cmocka_unit_test(check_circle),   cmocka_unit_test(check_once),
         cmocka_unit_test(check_filtered), cmocka_unit_test(check_schema),
         cmocka_unit_test(check_gdb),
     };

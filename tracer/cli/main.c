@@ -14,6 +14,8 @@
  *                          arch_x86.c call numbers, decoding, the seccomp filter
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
+ *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
+ *                          symbols.c  names of addresses
  *   tracer/recording/      writer.c   events to an SQLite file; tiles.c what is still open
  *                          reader.c   untrusted files; events.c, moment.c what they hold
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes
@@ -22,6 +24,7 @@
  *   tracer/session/        live.c     threads, order among calls, events
  *                          space.c    one address space: model, images, kernel
  *                          emit.c     filter and queue to the sinks
+ *                          stacks.c   call stacks, each once; own_stack.c whose a stack pointer is
  *                          snapshot.c a live process's map without tracing
  *                          aslr.c     many launches, to where each part lies
  *                          replay.c   a recording to the sinks

@@ -1,18 +1,19 @@
 /*
- * unwind.c - hides libunwind, how the tracee's memory is read for it, and the
- * stacks that are kept.
+ * unwind.c - hides who takes the steps up a stack, how the tracee's memory is read
+ * for them, and the stacks that are kept.
  *
- * libunwind is given nothing but callbacks, so that it never opens a file,
- * reads a map or touches the tracee. Where an unwind entry is, is found here;
- * libunwind is shown a table of that one entry, at an address (TABLE) that
- * cannot be the tracee's.
+ * Programs for x86-64 are unwound by libunwind. It is given nothing but callbacks, so
+ * that it never opens a file, reads a map or touches the tracee. Where an
+ * unwind entry is, is found here; libunwind is shown a table of that one entry, at an
+ * address (TABLE) that cannot be the tracee's. It unwinds the machine only that it was
+ * built for: i386 programs' steps are taken by cfi.c.
  *
  * A kept stack is the list of all that was asked of the tracee while it was unwound (registers,
  * and words of the stack) with the answers. Unwinding is a function of these and of
  * the code's tables: the same answers give the same stack.
  *
  * Invariants: every table that libunwind was told of since its cache was
- * flushed is in `places`, since it reads expressions from them later on; the
+ * flushed is in `places`, since it reads expressions from them later on;
  * where the first window begins depends on the stack pointer only, so that a kept
  * word is found by its offset in it.
  */
@@ -23,6 +24,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "image/cfi.h"
 
 /* As perf and others call it: exported for remote unwinders, and missing in the headers. */
 extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip,
@@ -31,10 +33,7 @@ extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip
 #define search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
 
 enum {
-    IP = 16, /* DWARF numbers */
-    SP = 7,
     PAGE = 4096,         /* the smallest there is */
-    RED_ZONE = 128,      /* a leaf function may keep things this far below its stack pointer */
     WINDOW_MAX = 65536,  /* of the first window */
     WINDOW_STEP = 4096,  /* by which it is made longer */
     WINDOW_LEAST = 1024, /* read at first, if nothing is known */
@@ -59,6 +58,7 @@ struct asked {
 #define REGISTER UINT32_C(0x80000000)
 
 struct kept {
+    const struct machine *machine;
     vt_addr ip;
     vt_addr sp;
     size_t asked_count;
@@ -77,6 +77,21 @@ struct window {
     bool at_end; /* what follows cannot be read */
 };
 
+struct vt_unwinder;
+
+/* What differs between programs. */
+struct machine {
+    struct vt_cfi_machine cfi;
+    size_t red_zone; /* a leaf function may keep things this far below its stack pointer */
+    /* Begin at the thread's registers. Returns false if there is no memory. */
+    bool (*begin)(struct vt_unwinder *u);
+    /*
+     * To the frame's caller. Returns above 0 if there is one, 0 if not, below 0 on failure;
+     * u's `why`, `outermost` and `trampoline` say more.
+     */
+    int (*step)(struct vt_unwinder *u, vt_addr *ip, vt_addr *sp);
+};
+
 struct vt_unwinder {
     unw_accessors_t accessors;
     unw_addr_space_t space;
@@ -93,15 +108,20 @@ struct vt_unwinder {
     /* of the unwinding at hand */
     const struct vt_unwind_source *source;
     const struct vt_registers *registers;
+    const struct machine *machine;
+    unw_cursor_t cursor;       /* x86-64 */
+    struct vt_cfi_frame frame; /* i386 */
     struct window top;
     struct window aside[ASIDE];
     unsigned next_aside;
     size_t needed;  /* of the first window */
     uint64_t table; /* the one entry */
     vt_addr frame_ip;
+    bool interrupted; /* the frame at hand: it is at frame_ip, not in the call in front of it */
     enum vt_stack_end why;
-    bool outermost;  /* the frame at hand has no caller */
-    bool trampoline; /* the frame at hand is a signal's, and no table said so */
+    bool outermost;                      /* the frame at hand has no caller */
+    const struct trampoline *trampoline; /* the frame at hand is a signal's without tables */
+    struct vt_registers signalled;       /* what was interrupted by the last of these */
     struct asked *asked;
     size_t asked_count;
     bool unkept; /* something was asked that is not remembered */
@@ -134,16 +154,17 @@ static void reach(struct vt_unwinder *u, size_t extent)
     w->length += n;
 }
 
-static bool in_window(const struct window *w, vt_addr addr)
+/* Does a word of this many bytes lie in it? */
+static bool in_window(const struct window *w, vt_addr addr, size_t bytes)
 {
-    return w->length >= 8 && addr >= w->start && addr - w->start <= w->length - 8;
+    return w->length >= bytes && addr >= w->start && addr - w->start <= w->length - bytes;
 }
 
-static uint64_t word_of(const struct window *w, vt_addr addr)
+static uint64_t word_of(const unsigned char *from, size_t bytes)
 {
-    uint64_t word;
+    uint64_t word = 0;
 
-    memcpy(&word, w->bytes + (addr - w->start), sizeof(word));
+    memcpy(&word, from, bytes); /* of a machine whose byte order is ours */
     return word;
 }
 
@@ -151,15 +172,16 @@ static uint64_t word_of(const struct window *w, vt_addr addr)
 static bool read_top(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
 {
     struct window *top = &u->top;
+    size_t bytes = u->machine->cfi.word;
 
-    if (addr < top->start || addr - top->start > WINDOW_MAX - 8)
+    if (addr < top->start || addr - top->start > WINDOW_MAX - bytes)
         return false;
-    size_t end = (size_t)(addr - top->start) + 8;
+    size_t end = (size_t)(addr - top->start) + bytes;
     if (end > top->length)
         reach(u, end + WINDOW_STEP);
-    if (!in_window(top, addr))
+    if (!in_window(top, addr, bytes))
         return false;
-    *word = word_of(top, addr);
+    *word = word_of(top->bytes + (addr - top->start), bytes);
     u->needed = vt_max(u->needed, end);
     remember(u, (uint32_t)(addr - top->start), *word);
     return true;
@@ -177,20 +199,40 @@ static bool read_tables(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
 /* A word of whatever else the tables lead to. */
 static bool read_aside(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
 {
+    size_t bytes = u->machine->cfi.word;
+
     u->unkept = true;
     for (size_t i = 0; i < ASIDE; i++) {
-        if (in_window(&u->aside[i], addr)) {
-            *word = word_of(&u->aside[i], addr);
+        if (in_window(&u->aside[i], addr, bytes)) {
+            *word = word_of(u->aside[i].bytes + (addr - u->aside[i].start), bytes);
             return true;
         }
     }
     struct window *w = &u->aside[u->next_aside++ % ASIDE];
     w->start = addr;
     w->length = u->source->read(u->source->context, addr, w->bytes, ASIDE_BYTES);
-    if (!in_window(w, addr))
+    if (!in_window(w, addr, bytes))
         return false;
-    *word = word_of(w, addr);
+    *word = word_of(w->bytes, bytes);
     return true;
+}
+
+/* Any word that is not of the tables. */
+static bool read_memory(struct vt_unwinder *u, vt_addr addr, uint64_t *word)
+{
+    if (read_top(u, addr, word) || read_aside(u, addr, word))
+        return true;
+    u->why = VT_STACK_UNREADABLE;
+    return false;
+}
+
+/* A register that unwinding began with. */
+static uint64_t read_register(struct vt_unwinder *u, unsigned number)
+{
+    uint64_t value = u->registers->values[number];
+
+    remember(u, REGISTER + number, value);
+    return value;
 }
 
 /* Remember where tables lie, and make them the first to be looked at. */
@@ -209,6 +251,75 @@ static bool note_place(struct vt_unwinder *u, const struct vt_code_place *place)
     u->places[i] = u->places[u->place_count - 1];
     u->places[u->place_count - 1] = *place;
     return true;
+}
+
+/* ---- the code ---------------------------------------------------------------------- */
+
+/* Where the kernel puts registers for a signal handler, by DWARF number. */
+static const unsigned char sigcontext_64[] = {104, 96, 112, 88, 72, 64, 80, 120, 0,
+                                              8,   16, 24,  32, 40, 48, 56, 128};
+static const unsigned char sigcontext_32[] = {44, 40, 36, 32, 28, 24, 20, 16, 56};
+
+/*
+ * What a signal handler returns to, where that is no code of the kernel's or of glibc's: other
+ * C libraries have no tables for it.
+ */
+static const struct trampoline {
+    enum vt_machine_kind machine;
+    size_t length;
+    unsigned char code[9];
+    const unsigned char *sigcontext; /* offsets, from where the context is */
+    unsigned char context;           /* its offset from the stack pointer */
+    unsigned char ucontext; /* 0; else a pointer is there, to what holds it at this offset */
+} trampolines[] = {
+    /* mov $15, %rax; syscall */
+    {VT_MACHINE_X86_64, 9, {0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05}, sigcontext_64, 40, 0},
+    /* pop %eax, the signal's number; mov $119, %eax; int $0x80 */
+    {VT_MACHINE_I386, 8, {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80}, sigcontext_32, 4, 0},
+    /* mov $173, %eax; int $0x80: on the stack are the handler's three arguments */
+    {VT_MACHINE_I386, 7, {0xb8, 173, 0, 0, 0, 0xcd, 0x80}, sigcontext_32, 8, 20},
+};
+
+/* The one that the frame's code is, or null. */
+static const struct trampoline *find_trampoline(struct vt_unwinder *u)
+{
+    unsigned char bytes[sizeof(trampolines[0].code)];
+
+    u->unkept = true;
+    size_t n = u->source->read(u->source->context, u->frame_ip, bytes, sizeof(bytes));
+    for (const struct trampoline *t = trampolines; t < trampolines + VT_COUNTOF(trampolines); t++)
+        if (t->machine == u->registers->machine && n >= t->length &&
+            !memcmp(bytes, t->code, t->length))
+            return t;
+    return NULL;
+}
+
+/*
+ * The entry for the code at ip, which is the frame's or lies just in front of it. Null if
+ * there is none: `outermost`, `trampoline` or `why` is set.
+ */
+static const struct vt_unwind_entry *find_entry(struct vt_unwinder *u, vt_addr ip,
+                                                struct vt_code_place *place)
+{
+    static const enum vt_stack_end ends[] = {
+        [VT_CODE_IMAGE] = VT_STACK_NO_TABLES,  [VT_CODE_BARE] = VT_STACK_NO_TABLES,
+        [VT_CODE_MISSING] = VT_STACK_NO_IMAGE, [VT_CODE_UNKNOWN] = VT_STACK_UNKNOWN_CODE,
+        [VT_CODE_NOWHERE] = VT_STACK_CORRUPT,
+    };
+    const struct vt_unwind_entry *entry = NULL;
+
+    enum vt_code code = u->source->find(u->source->context, ip, place);
+    if (code == VT_CODE_IMAGE)
+        entry = vt_unwind_tables_find(place->tables, ip - place->bias);
+    if (entry)
+        return entry;
+    if (code == VT_CODE_IMAGE && ip == u->frame_ip - 1 &&
+        (entry = vt_unwind_tables_find(place->tables, u->frame_ip - place->bias)) &&
+        entry->start == u->frame_ip - place->bias)
+        u->outermost = true; /* nobody calls from in front of a function: see makecontext(3) */
+    else if (code == VT_CODE_NOWHERE || !(u->trampoline = find_trampoline(u)))
+        u->why = ends[code];
+    return NULL;
 }
 
 /* ---- what libunwind calls ----------------------------------------------------------- */
@@ -239,8 +350,7 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t number, unw_word_t *v
     (void)space;
     if (write || number < 0 || number >= VT_REGISTERS_MAX)
         return -UNW_EBADREG;
-    *value = u->registers->values[number];
-    remember(u, REGISTER + (uint32_t)number, *value);
+    *value = read_register(u, (unsigned)number);
     return 0;
 }
 
@@ -275,52 +385,15 @@ static void put_unwind_info(unw_addr_space_t space, unw_proc_info_t *info, void 
     (void)space, (void)info, (void)arg; /* its memory is libunwind's own */
 }
 
-/*
- * Is the frame's code what a signal handler returns to (mov $15, %rax;
- * syscall)? C libraries other than glibc have no tables for it; libunwind
- * knows how to leave it, if it is told that there are none.
- */
-static bool is_trampoline(struct vt_unwinder *u)
-{
-    static const unsigned char code[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
-    unsigned char bytes[sizeof(code)];
-
-    u->unkept = true;
-    return u->source->read(u->source->context, u->frame_ip, bytes, sizeof(bytes)) ==
-               sizeof(bytes) &&
-           memcmp(bytes, code, sizeof(code)) == 0;
-}
-
 static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need,
                           void *arg)
 {
-    static const enum vt_stack_end ends[] = {
-        [VT_CODE_IMAGE] = VT_STACK_NO_TABLES,  [VT_CODE_BARE] = VT_STACK_NO_TABLES,
-        [VT_CODE_MISSING] = VT_STACK_NO_IMAGE, [VT_CODE_UNKNOWN] = VT_STACK_UNKNOWN_CODE,
-        [VT_CODE_NOWHERE] = VT_STACK_CORRUPT,
-    };
     struct vt_unwinder *u = arg;
     struct vt_code_place place;
-    const struct vt_unwind_entry *entry = NULL;
 
-    enum vt_code code = u->source->find(u->source->context, ip, &place);
-    if (code == VT_CODE_IMAGE)
-        entry = vt_unwind_tables_find(place.tables, ip - place.bias);
-    if (!entry && code == VT_CODE_IMAGE && ip == u->frame_ip - 1 &&
-        (entry = vt_unwind_tables_find(place.tables, u->frame_ip - place.bias)) &&
-        entry->start == u->frame_ip - place.bias) {
-        /* Nothing was called from in front of a function: makecontext(3) put the address there. */
-        u->outermost = true;
+    const struct vt_unwind_entry *entry = find_entry(u, ip, &place);
+    if (!entry)
         return -UNW_ESTOPUNWIND;
-    }
-    if (!entry || ip - place.bias < entry->start) {
-        if (code != VT_CODE_NOWHERE && is_trampoline(u)) {
-            u->trampoline = true;
-            return -UNW_ENOINFO;
-        }
-        u->why = ends[code];
-        return -UNW_ESTOPUNWIND;
-    }
     int64_t distance = (int64_t)(entry->at - entry->start);
     if (distance != (int32_t)distance || !note_place(u, &place)) {
         u->why = VT_STACK_NO_TABLES;
@@ -341,6 +414,75 @@ static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t
     }
     return rc;
 }
+
+static bool begin_64(struct vt_unwinder *u)
+{
+    return unw_init_remote(&u->cursor, u->space, u) >= 0;
+}
+
+static int step_64(struct vt_unwinder *u, vt_addr *ip, vt_addr *sp)
+{
+    unw_word_t word;
+    int rc = unw_step(&u->cursor);
+
+    if (rc <= 0)
+        return rc;
+    if (unw_get_reg(&u->cursor, UNW_REG_IP, &word) < 0)
+        return 0;
+    *ip = word;
+    if (unw_get_reg(&u->cursor, UNW_REG_SP, &word) < 0)
+        return -UNW_EBADREG;
+    *sp = word;
+    return rc;
+}
+
+/* ---- what is unwound here ------------------------------------------------------------- */
+
+static uint64_t cfi_own(void *context, unsigned number)
+{
+    return read_register(context, number);
+}
+
+static bool cfi_read(void *context, vt_addr addr, uint64_t *word)
+{
+    return read_memory(context, addr, word);
+}
+
+static bool begin_32(struct vt_unwinder *u)
+{
+    vt_cfi_begin(&u->frame);
+    return true;
+}
+
+static int step_32(struct vt_unwinder *u, vt_addr *ip, vt_addr *sp)
+{
+    const struct vt_cfi_machine *machine = &u->machine->cfi;
+    const struct vt_cfi_source source = {machine, u, cfi_own, cfi_read};
+    struct vt_code_place place;
+    struct vt_unwind_program program;
+    vt_addr at = u->interrupted ? u->frame_ip : u->frame_ip - 1;
+
+    const struct vt_unwind_entry *entry = find_entry(u, at, &place);
+    if (!entry)
+        return -1;
+    enum vt_cfi_outcome outcome = vt_unwind_tables_program(place.tables, entry, &program)
+                                      ? vt_cfi_step(&source, &program, at - place.bias, &u->frame)
+                                      : VT_CFI_MALFORMED;
+    if (outcome == VT_CFI_OUTERMOST)
+        return 0;
+    if (outcome == VT_CFI_MALFORMED)
+        u->why = VT_STACK_NO_TABLES;
+    if (outcome != VT_CFI_CALLER)
+        return -1;
+    if (!vt_cfi_value(&source, &u->frame, machine->ip, ip))
+        return 0;
+    return vt_cfi_value(&source, &u->frame, machine->sp, sp) ? 1 : -1;
+}
+
+static const struct machine machines[] = {
+    [VT_MACHINE_X86_64] = {{8, 17, 7, 16}, 128, begin_64, step_64},
+    [VT_MACHINE_I386] = {{4, 9, 4, 8}, 0, begin_32, step_32},
+};
 
 /* ---- making and keeping stacks ---------------------------------------------------------- */
 
@@ -381,24 +523,60 @@ static bool is_signal_code(struct vt_unwinder *u, vt_addr ip)
     return answer;
 }
 
+/* Out of a trampoline: unwinding begins once more, with the registers that were interrupted. */
+static int leave_trampoline(struct vt_unwinder *u, vt_addr *ip, vt_addr *sp)
+{
+    const struct trampoline *t = u->trampoline;
+    const struct vt_cfi_machine *machine = &u->machine->cfi;
+    uint64_t base = *sp + t->context;
+
+    if (t->ucontext) {
+        if (!read_memory(u, base, &base))
+            return -1;
+        base += t->ucontext;
+    }
+    u->signalled.machine = t->machine;
+    for (unsigned i = 0; i < machine->columns; i++)
+        if (!read_memory(u, base + t->sigcontext[i], &u->signalled.values[i]))
+            return -1;
+    u->registers = &u->signalled;
+    *ip = u->signalled.values[machine->ip];
+    *sp = u->signalled.values[machine->sp];
+    return u->machine->begin(u) ? 1 : -1;
+}
+
+static vt_addr thread_ip(const struct vt_unwinder *u)
+{
+    return u->registers->values[u->machine->cfi.ip];
+}
+
+static vt_addr thread_sp(const struct vt_unwinder *u)
+{
+    return u->registers->values[u->machine->cfi.sp];
+}
+
 static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
 {
-    unw_cursor_t cursor;
-    unw_word_t ip = u->registers->values[IP], sp = u->registers->values[SP], next_sp;
+    vt_addr ip = thread_ip(u), sp = thread_sp(u), next_sp = 0;
     unsigned decreases = 0;
-    bool interrupted = true;
 
     *count = 0;
-    if (unw_init_remote(&cursor, u->space, u) < 0)
+    u->interrupted = true;
+    if (!u->machine->begin(u))
         return VT_STACK_NO_MEMORY;
     for (;;) {
-        u->frames[*count] = (struct vt_unwound_frame){ip, interrupted};
+        u->frames[*count] = (struct vt_unwound_frame){ip, u->interrupted};
         u->sps[*count] = sp;
         ++*count;
         u->why = VT_STACK_COMPLETE;
-        u->trampoline = u->outermost = false;
+        u->trampoline = NULL;
+        u->outermost = false;
         u->frame_ip = ip;
-        int rc = unw_step(&cursor);
+        int rc = u->machine->step(u, &ip, &next_sp);
+        if (u->trampoline) {
+            next_sp = sp;
+            rc = leave_trampoline(u, &ip, &next_sp);
+        }
         if (u->outermost)
             u->frames[*count - 1].interrupted = true;
         /* A program's first function is assembly, often without tables. */
@@ -408,17 +586,15 @@ static enum vt_stack_end walk(struct vt_unwinder *u, size_t *count)
             --*count; /* that frame was none */
         if (rc < 0)
             return u->why != VT_STACK_COMPLETE ? u->why : VT_STACK_CORRUPT;
-        if (rc == 0 || unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || ip == 0)
+        if (rc == 0 || ip == 0)
             return u->why;
-        if (unw_get_reg(&cursor, UNW_REG_SP, &next_sp) < 0)
-            return VT_STACK_CORRUPT;
         if (next_sp <= sp && (++decreases > DECREASES_MAX || repeats(u, *count, ip, next_sp)))
             return VT_STACK_CORRUPT;
         sp = next_sp;
         if (*count == u->depth)
             return is_code(u, ip - 1) ? VT_STACK_DEPTH : VT_STACK_CORRUPT;
-        interrupted = u->trampoline || is_signal_code(u, u->frame_ip);
-        if (interrupted) /* nobody called this code: the kernel made its return address */
+        u->interrupted = u->trampoline || is_signal_code(u, u->frame_ip);
+        if (u->interrupted) /* nobody called this code: the kernel made its return address */
             u->frames[*count - 1].interrupted = true;
     }
 }
@@ -438,11 +614,9 @@ static bool still_holds(struct vt_unwinder *u, const struct kept *k)
         return false;
     for (size_t i = 0; i < k->asked_count; i++) {
         const struct asked *a = &k->asked[i];
-        uint64_t answer;
-        if (a->where & REGISTER)
-            answer = u->registers->values[a->where & ~REGISTER];
-        else
-            memcpy(&answer, u->top.bytes + a->where, sizeof(answer));
+        uint64_t answer = a->where & REGISTER
+                              ? u->registers->values[a->where & ~REGISTER]
+                              : word_of(u->top.bytes + a->where, u->machine->cfi.word);
         if (answer != a->answer)
             return false;
     }
@@ -451,14 +625,15 @@ static bool still_holds(struct vt_unwinder *u, const struct kept *k)
 
 static struct kept *keep(struct vt_unwinder *u, size_t count, enum vt_stack_end end)
 {
-    struct kept *set = &u->kept[set_of(u->registers->values[IP], u->registers->values[SP])];
+    struct kept *set = &u->kept[set_of(thread_ip(u), thread_sp(u))];
     struct kept *k = &set[u->next_way++ % WAYS];
     size_t asked = u->asked_count * sizeof(*u->asked), frames = count * sizeof(*u->frames);
 
     free(k->asked);
     *k = (struct kept){
-        .ip = u->registers->values[IP],
-        .sp = u->registers->values[SP],
+        .machine = u->machine,
+        .ip = thread_ip(u),
+        .sp = thread_sp(u),
         .asked_count = u->asked_count,
         .asked = malloc(asked + frames),
         .extent = u->needed,
@@ -475,10 +650,10 @@ static struct kept *keep(struct vt_unwinder *u, size_t count, enum vt_stack_end 
 
 static void open_windows(struct vt_unwinder *u)
 {
-    vt_addr sp = u->registers->values[SP];
+    vt_addr sp = thread_sp(u);
 
     /* Never from the page below: it may be a guard, or where the stack would have to grow. */
-    u->top.start = vt_max(vt_round_down(sp, 8) - RED_ZONE, vt_round_down(sp, PAGE));
+    u->top.start = vt_max(vt_round_down(sp, 8) - u->machine->red_zone, vt_round_down(sp, PAGE));
     u->top.length = 0;
     u->top.at_end = false;
     for (size_t i = 0; i < ASIDE; i++)
@@ -493,16 +668,12 @@ void vt_unwind(struct vt_unwinder *u, const struct vt_unwind_source *source,
     *unwound = (struct vt_unwound){.count = 1, .frames = u->frames};
     u->source = source;
     u->registers = registers;
-    if (registers->machine != VT_MACHINE_X86_64) {
-        u->frames[0] = (struct vt_unwound_frame){registers->values[8], true};
-        unwound->end = VT_STACK_UNSUPPORTED;
-        return;
-    }
+    u->machine = &machines[registers->machine];
     open_windows(u);
-    struct kept *set = &u->kept[set_of(registers->values[IP], registers->values[SP])];
+    struct kept *set = &u->kept[set_of(thread_ip(u), thread_sp(u))];
     for (struct kept *k = set; k < set + WAYS; k++) {
-        if (!k->asked || k->ip != registers->values[IP] || k->sp != registers->values[SP] ||
-            !still_holds(u, k))
+        if (!k->asked || k->machine != u->machine || k->ip != thread_ip(u) ||
+            k->sp != thread_sp(u) || !still_holds(u, k))
             continue;
         u->counts.kept++;
         *unwound = (struct vt_unwound){k->count, k->frames, k->end, &k->note};

@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "base/buf.h"
+#include "image/cursor.h"
 #include "image/decode.h"
 
 /* Limits against files made to keep the tracer busy; real files stay far below. */
@@ -47,6 +48,7 @@ struct stretch {
     unsigned char *bytes;
     size_t length;
     vt_addr start;
+    unsigned word; /* bytes of PE_ABSPTR */
 };
 
 struct vt_unwind_tables {
@@ -57,79 +59,11 @@ struct vt_unwind_tables {
     size_t capacity;
 };
 
-/* A place in bytes; once it has run over the end, everything reads 0. */
-struct cursor {
-    const unsigned char *at;
-    const unsigned char *end;
-    bool bad;
-};
-
-static uint64_t take(struct cursor *c, size_t bytes)
-{
-    uint64_t value = 0;
-
-    if (c->bad || (size_t)(c->end - c->at) < bytes) {
-        c->bad = true;
-        return 0;
-    }
-    for (size_t i = 0; i < bytes; i++)
-        value |= (uint64_t)c->at[i] << (8 * i);
-    c->at += bytes;
-    return value;
-}
-
-static int64_t take_signed(struct cursor *c, size_t bytes)
-{
-    unsigned shift = (unsigned)(64 - 8 * bytes);
-
-    return (int64_t)(take(c, bytes) << shift) >> shift;
-}
-
-static uint64_t take_leb(struct cursor *c)
-{
-    uint64_t value = 0;
-
-    for (unsigned shift = 0;; shift += 7) {
-        uint64_t byte = take(c, 1);
-        if (shift < 64)
-            value |= (byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return value;
-    }
-}
-
-/* Over a number of either sign, and where it was. */
-static void skip_leb(struct cursor *c)
-{
-    (void)take_leb(c);
-}
-
-static void skip(struct cursor *c, uint64_t bytes)
-{
-    if (bytes > (uint64_t)(c->end - c->at))
-        c->bad = true;
-    else
-        c->at += bytes;
-}
-
-static const char *take_string(struct cursor *c)
-{
-    const unsigned char *begin = c->at;
-    const unsigned char *nul = c->bad ? NULL : memchr(begin, 0, (size_t)(c->end - begin));
-
-    if (!nul) {
-        c->bad = true;
-        return "";
-    }
-    c->at = nul + 1;
-    return (const char *)begin;
-}
-
 /* ---- entries of either section ----------------------------------------------- */
 
 /* The head of an entry: its contents, and the id or pointer word in front of them. */
 struct entry {
-    struct cursor body;
+    struct vt_cursor body;
     size_t offset;    /* of the entry */
     size_t id_offset; /* of the id word */
     uint64_t id;
@@ -139,22 +73,22 @@ struct entry {
 /* The entry at *offset, which then is the next one's. False at the end or where it is malformed. */
 static bool next_entry(const unsigned char *bytes, size_t length, size_t *offset, struct entry *e)
 {
-    struct cursor c = {bytes + *offset, bytes + length, false};
+    struct vt_cursor c = {bytes + *offset, bytes + length, false};
 
     *e = (struct entry){.offset = *offset};
-    uint64_t size = take(&c, 4);
+    uint64_t size = vt_take(&c, 4);
     if (c.bad || size == 0)
         return false;
     if (size == 0xffffffff) {
         e->wide = true;
-        size = take(&c, 8);
+        size = vt_take(&c, 8);
     }
     if (c.bad || size > (uint64_t)(c.end - c.at))
         return false;
     c.end = c.at + size;
     *offset = (size_t)(c.end - bytes);
     e->id_offset = (size_t)(c.at - bytes);
-    e->id = take(&c, e->wide ? 8 : 4);
+    e->id = vt_take(&c, e->wide ? 8 : 4);
     e->body = c;
     return !c.bad;
 }
@@ -167,52 +101,52 @@ struct common {
     unsigned char encoding; /* of the entries' addresses */
     unsigned address_size;  /* of PE_ABSPTR */
     uint64_t code_alignment;
-    struct cursor data_alignment; /* as it is written */
+    struct vt_cursor data_alignment; /* as it is written */
     uint64_t return_register;
-    struct cursor instructions;
+    struct vt_cursor instructions;
 };
 
-static void parse_common(struct cursor c, bool eh, unsigned word, struct common *common)
+static void parse_common(struct vt_cursor c, bool eh, unsigned word, struct common *common)
 {
     *common = (struct common){.address_size = word};
-    unsigned version = (unsigned)take(&c, 1);
+    unsigned version = (unsigned)vt_take(&c, 1);
     if (version != 1 && version != 3 && (version != 4 || eh))
         return;
-    const char *augmentation = take_string(&c);
+    const char *augmentation = vt_take_string(&c);
     if (version == 4) {
-        common->address_size = (unsigned)take(&c, 1);
-        if (take(&c, 1) != 0) /* segment selectors */
+        common->address_size = (unsigned)vt_take(&c, 1);
+        if (vt_take(&c, 1) != 0) /* segment selectors */
             return;
     }
     if (common->address_size != 4 && common->address_size != 8)
         return;
-    common->code_alignment = take_leb(&c);
+    common->code_alignment = vt_take_leb(&c);
     common->data_alignment.at = c.at;
-    skip_leb(&c);
+    (void)vt_take_leb(&c);
     common->data_alignment.end = c.at;
-    common->return_register = version == 1 ? take(&c, 1) : take_leb(&c);
-    struct cursor after = c;
+    common->return_register = version == 1 ? vt_take(&c, 1) : vt_take_leb(&c);
+    struct vt_cursor after = c;
     if (*augmentation == 'z') {
-        uint64_t length = take_leb(&c);
+        uint64_t length = vt_take_leb(&c);
         after = c;
-        skip(&after, length);
+        vt_skip(&after, length);
         common->augmented = true;
         for (augmentation++; *augmentation; augmentation++) {
             unsigned encoding;
             switch (*augmentation) {
             case 'R':
-                common->encoding = (unsigned char)take(&c, 1);
+                common->encoding = (unsigned char)vt_take(&c, 1);
                 break;
             case 'P':
-                encoding = (unsigned)take(&c, 1);
+                encoding = (unsigned)vt_take(&c, 1);
                 if (encoding != PE_OMIT)
-                    skip(&c, (encoding & 7) == PE_UDATA2   ? 2
+                    vt_skip(&c, (encoding & 7) == PE_UDATA2   ? 2
                              : (encoding & 7) == PE_UDATA4 ? 4
                              : (encoding & 7) == PE_UDATA8 ? 8
                                                            : word);
                 break;
             case 'L':
-                skip(&c, 1);
+                vt_skip(&c, 1);
                 break;
             case 'S':
                 common->signal_frame = true;
@@ -224,6 +158,8 @@ static void parse_common(struct cursor c, bool eh, unsigned word, struct common 
                 break;
             }
         }
+    } else if (strcmp(augmentation, "S") == 0) {
+        common->signal_frame = true; /* as assemblers write it to .debug_frame */
     } else if (*augmentation) {
         return; /* "eh" and the like: nothing of today */
     }
@@ -251,15 +187,15 @@ static size_t encoded_size(unsigned char encoding, unsigned word)
 }
 
 /* An address as it is encoded at file address `here`; false if that is not supported. */
-static bool take_address(struct cursor *c, const struct common *common, vt_addr here,
+static bool take_address(struct vt_cursor *c, unsigned char encoding, unsigned word, vt_addr here,
                          vt_addr *address)
 {
-    size_t size = encoded_size(common->encoding, common->address_size);
+    size_t size = encoded_size(encoding, word);
 
-    if (!size || common->encoding & PE_INDIRECT)
+    if (!size || encoding & PE_INDIRECT)
         return false;
-    *address = common->encoding & 8 ? (uint64_t)take_signed(c, size) : take(c, size);
-    switch (common->encoding & PE_RELATION) {
+    *address = encoding & 8 ? (uint64_t)vt_take_signed(c, size) : vt_take(c, size);
+    switch (encoding & PE_RELATION) {
     case 0:
         break;
     case PE_PCREL:
@@ -268,9 +204,24 @@ static bool take_address(struct cursor *c, const struct common *common, vt_addr 
     default:
         return false;
     }
-    if (common->address_size == 4)
+    if (word == 4)
         *address &= UINT32_MAX;
     return !c->bad;
+}
+
+/*
+ * The head of an entry of .eh_frame: its code, and the cursor behind its augmentation data.
+ * False if it is malformed.
+ */
+static bool take_head(struct entry *e, const struct common *common, vt_addr here, vt_addr *start,
+                      uint64_t *length)
+{
+    if (!take_address(&e->body, common->encoding, common->address_size, here, start))
+        return false;
+    *length = vt_take(&e->body, encoded_size(common->encoding, common->address_size));
+    if (common->augmented)
+        vt_skip(&e->body, vt_take_leb(&e->body));
+    return !e->body.bad;
 }
 
 static int add(struct vt_unwind_tables *tables, const struct vt_unwind_entry *entry)
@@ -286,9 +237,26 @@ static int add(struct vt_unwind_tables *tables, const struct vt_unwind_entry *en
     return r;
 }
 
+/* The common entry that an entry of .eh_frame points to. */
+static bool find_common(const struct stretch *stretch, const struct entry *e, struct common *common)
+{
+    struct entry c;
+    size_t at = e->id_offset - (size_t)e->id;
+
+    common->valid = false;
+    if (next_entry(stretch->bytes, stretch->length, &at, &c) && c.id == 0)
+        parse_common(c.body, true, stretch->word, common);
+    return common->valid;
+}
+
+/* The file address of a place in a stretch. */
+static vt_addr address_in(const struct stretch *stretch, const unsigned char *at)
+{
+    return stretch->start + (vt_addr)(at - stretch->bytes);
+}
+
 /* Put the entries of a stretch of .eh_frame into the index. */
-static int index_eh_frame(struct vt_unwind_tables *tables, const struct stretch *stretch,
-                          unsigned word)
+static int index_eh_frame(struct vt_unwind_tables *tables, const struct stretch *stretch)
 {
     struct common common = {0};
     size_t common_offset = SIZE_MAX;
@@ -298,23 +266,15 @@ static int index_eh_frame(struct vt_unwind_tables *tables, const struct stretch 
         if (e.id == 0 || e.id > e.id_offset)
             continue; /* a common entry, or one that points to nowhere */
         size_t its_common = e.id_offset - (size_t)e.id;
-        if (its_common != common_offset) {
-            struct entry c;
-            size_t at = its_common;
-            common.valid = false;
-            if (next_entry(stretch->bytes, stretch->length, &at, &c) && c.id == 0)
-                parse_common(c.body, true, word, &common);
-            common_offset = its_common;
-        }
-        if (!common.valid)
-            continue;
-        vt_addr here = stretch->start + (vt_addr)(e.body.at - stretch->bytes);
+        if (its_common != common_offset)
+            find_common(stretch, &e, &common);
+        common_offset = its_common;
         struct vt_unwind_entry entry = {.at = stretch->start + e.offset,
                                         .signal_frame = common.signal_frame};
-        if (!take_address(&e.body, &common, here, &entry.start))
-            continue;
-        uint64_t length = take(&e.body, encoded_size(common.encoding, common.address_size));
-        if (e.body.bad || length > UINT64_MAX - entry.start)
+        uint64_t length;
+        if (!common.valid ||
+            !take_head(&e, &common, address_in(stretch, e.body.at), &entry.start, &length) ||
+            length > UINT64_MAX - entry.start)
             continue;
         entry.end = entry.start + length;
         int r = add(tables, &entry);
@@ -340,7 +300,7 @@ static void put_leb(struct vt_buf *out, uint64_t value)
     } while (value);
 }
 
-static void put_cursor(struct vt_buf *out, const struct cursor *c)
+static void put_cursor(struct vt_buf *out, const struct vt_cursor *c)
 {
     vt_buf_add(out, c->at, (size_t)(c->end - c->at));
 }
@@ -364,7 +324,7 @@ static void put_common(struct vt_buf *out, const struct common *common)
     put(out, 0, 4); /* the length, later */
     put(out, 0, 4); /* a common entry */
     put(out, 3, 1); /* the version */
-    vt_buf_add(out, "zR", 3);
+    vt_buf_add(out, common->signal_frame ? "zRS" : "zR", common->signal_frame ? 4 : 3);
     put_leb(out, common->code_alignment);
     put_cursor(out, &common->data_alignment);
     put_leb(out, common->return_register);
@@ -401,8 +361,8 @@ static void rewrite_debug_frame(const unsigned char *bytes, size_t length, unsig
         }
         if (!common.valid)
             continue;
-        vt_addr start = take(&e.body, common.address_size);
-        uint64_t size = take(&e.body, common.address_size);
+        vt_addr start = vt_take(&e.body, common.address_size);
+        uint64_t size = vt_take(&e.body, common.address_size);
         if (e.body.bad)
             continue;
         size_t begin = out->length;
@@ -497,15 +457,13 @@ static void find_by_header(const struct vt_elf_file *file, struct found *found,
 {
     unsigned char bytes[16];
     ssize_t n = vt_elf_file_bytes(file, found->header.p_offset, bytes, sizeof(bytes));
-    struct common pointer = {.address_size = word};
     vt_addr start;
 
     if (n < 8 || bytes[0] != 1)
         return;
-    struct cursor c = {bytes + 4, bytes + n, false};
-    pointer.encoding = bytes[1];
-    if (!take_address(&c, &pointer, found->header.p_vaddr + 4, &start) || start < holder->p_vaddr ||
-        start - holder->p_vaddr >= holder->p_filesz)
+    struct vt_cursor c = {bytes + 4, bytes + n, false};
+    if (!take_address(&c, bytes[1], word, found->header.p_vaddr + 4, &start) ||
+        start < holder->p_vaddr || start - holder->p_vaddr >= holder->p_filesz)
         return;
     found->eh_frame.sh_addr = start;
     found->eh_frame.sh_offset = holder->p_offset + (start - holder->p_vaddr);
@@ -578,8 +536,9 @@ static int read_debug_frame(struct vt_unwind_tables *tables, const struct vt_elf
     }
     stretch->bytes = (unsigned char *)out.data;
     stretch->length = out.length;
+    stretch->word = 8;
     tables->stretch_count++;
-    return index_eh_frame(tables, stretch, 8);
+    return index_eh_frame(tables, stretch);
 }
 
 int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables_out, struct vt_error *err)
@@ -606,8 +565,9 @@ int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables_out, struct v
     struct stretch *eh = &tables->stretches[0];
     if (found.eh_frame.sh_size && (eh->bytes = load(&file, &found.eh_frame, &eh->length))) {
         eh->start = found.eh_frame.sh_addr;
+        eh->word = word;
         tables->stretch_count = 1;
-        r = index_eh_frame(tables, eh, word);
+        r = index_eh_frame(tables, eh);
     }
     if (!r)
         r = read_debug_frame(tables, &file, &found, word);
@@ -664,6 +624,43 @@ bool vt_unwind_tables_word(const struct vt_unwind_tables *tables, vt_addr addres
         return true;
     }
     return false;
+}
+
+bool vt_unwind_tables_program(const struct vt_unwind_tables *tables,
+                              const struct vt_unwind_entry *entry,
+                              struct vt_unwind_program *program)
+{
+    const struct stretch *s = tables->stretches;
+    struct common common;
+    struct entry e;
+    uint64_t length;
+
+    while (entry->at - s->start >= s->length) /* entries come from the stretches */
+        s++;
+    size_t at = (size_t)(entry->at - s->start);
+    if (!next_entry(s->bytes, s->length, &at, &e) || !find_common(s, &e, &common))
+        return false;
+    *program = (struct vt_unwind_program){
+        .common = common.instructions,
+        .code_alignment = common.code_alignment,
+        .data_alignment = vt_take_signed_leb(&common.data_alignment),
+        .return_register = common.return_register,
+        .encoding = common.encoding,
+        .address_size = common.address_size,
+        .bytes = s->bytes,
+        .bytes_at = s->start,
+    };
+    if (!take_head(&e, &common, address_in(s, e.body.at), &program->start, &length))
+        return false;
+    program->own = e.body;
+    return true;
+}
+
+bool vt_unwind_program_address(const struct vt_unwind_program *program, struct vt_cursor *c,
+                               vt_addr *address)
+{
+    return take_address(c, program->encoding, program->address_size,
+                        program->bytes_at + (vt_addr)(c->at - program->bytes), address);
 }
 
 size_t vt_unwind_tables_count(const struct vt_unwind_tables *tables)

@@ -15,6 +15,8 @@
 #include <vastrace/error.h>
 #include <vastrace/layout.h>
 
+#include "image/cursor.h"
+
 struct vt_unwind_tables;
 
 /* One frame description entry. */
@@ -42,6 +44,34 @@ const struct vt_unwind_entry *vt_unwind_tables_find(const struct vt_unwind_table
  * Returns false if all 8 are outside.
  */
 bool vt_unwind_tables_word(const struct vt_unwind_tables *tables, vt_addr address, uint64_t *word);
+
+/*
+ * What an entry says, still as instructions (DWARF 5, 6.4.2). They lie in the
+ * tables, and end somewhere: nothing else of them has been checked.
+ */
+struct vt_unwind_program {
+    struct vt_cursor common; /* what holds at the start of each function of this kind */
+    struct vt_cursor own;    /* what changes on the way through this one */
+    vt_addr start;           /* of the code, where both begin */
+    uint64_t code_alignment;
+    int64_t data_alignment;
+    uint64_t return_register; /* the column of the return address */
+
+    /* for vt_unwind_program_address() */
+    unsigned char encoding;
+    unsigned address_size;
+    const unsigned char *bytes;
+    vt_addr bytes_at;
+};
+
+/* The program of an entry of these tables. Returns false if it is malformed. */
+bool vt_unwind_tables_program(const struct vt_unwind_tables *tables,
+                              const struct vt_unwind_entry *entry,
+                              struct vt_unwind_program *program);
+
+/* Take an address of code out of the program's instructions (DW_CFA_set_loc). */
+bool vt_unwind_program_address(const struct vt_unwind_program *program, struct vt_cursor *c,
+                               vt_addr *address);
 
 /* How many entries there are. */
 size_t vt_unwind_tables_count(const struct vt_unwind_tables *tables);
