@@ -33,6 +33,13 @@ static const char *const program_types[] = {
     [VT_PROGRAM_PIE] = "pie",
 };
 
+/* What the sink has told: ids ascend in the order of telling, so that the largest says it all. */
+struct told {
+    uint64_t stack;
+    uint64_t frame;
+    uint64_t page_size; /* the run's */
+};
+
 static void put_int(struct vt_buf *out, int64_t value)
 {
     if (value < 0)
@@ -148,7 +155,7 @@ static void put_call(struct vt_buf *out, const struct vt_call *call)
     vt_buf_char(out, '}');
 }
 
-static void put_object(struct vt_buf *out, const struct vt_object *object)
+static void put_object(struct vt_buf *out, const struct told *told, const struct vt_object *object)
 {
     if (!object) {
         vt_buf_str(out, "null");
@@ -170,7 +177,8 @@ static void put_object(struct vt_buf *out, const struct vt_object *object)
     vt_buf_char(out, '"');
     NAME(out, "inode");
     vt_buf_dec(out, object->inode);
-    if (object->page_size) {
+    /* The usual size may be learned late, or never: telling it would depend on when. */
+    if (object->page_size > told->page_size) {
         NAME(out, "page_size");
         vt_buf_dec(out, object->page_size);
     }
@@ -206,7 +214,7 @@ static void put_parts(struct vt_buf *out, const struct vt_change *change,
         vt_buf_char(out, ']');
 }
 
-static void put_change(struct vt_buf *out, const struct vt_change *change,
+static void put_change(struct vt_buf *out, const struct told *told, const struct vt_change *change,
                        const struct vt_detail *detail)
 {
     bool has_before = change->op != VT_CHANGE_MADE;
@@ -236,7 +244,7 @@ static void put_change(struct vt_buf *out, const struct vt_change *change,
         put_word(out, vt_kind_name(change->before.kind));
     }
     NAME(out, "object");
-    put_object(out, region->object);
+    put_object(out, told, region->object);
     if (region->object && region->object->type == VT_OBJECT_FILE) {
         NAME(out, "offset");
         put_hex(out, region->offset);
@@ -263,12 +271,6 @@ static void put_change(struct vt_buf *out, const struct vt_change *change,
     vt_buf_char(out, '}');
 }
 
-/* What the sink has told: ids ascend in the order of telling, so that the largest says it all. */
-struct told {
-    uint64_t stack;
-    uint64_t frame;
-};
-
 static void put_source(struct vt_buf *out, const char *file, unsigned line)
 {
     if (!file)
@@ -281,13 +283,13 @@ static void put_source(struct vt_buf *out, const char *file, unsigned line)
     }
 }
 
-static void put_frame(struct vt_buf *out, const struct vt_frame *frame)
+static void put_frame(struct vt_buf *out, const struct told *told, const struct vt_frame *frame)
 {
     vt_buf_str(out, "{\"type\":\"frame\"");
     NAME(out, "id");
     vt_buf_dec(out, frame->id);
     NAME(out, "object");
-    put_object(out, frame->object);
+    put_object(out, told, frame->object);
     NAME(out, "address");
     put_hex(out, frame->address);
     if (frame->interrupted) {
@@ -324,7 +326,7 @@ static void put_stack(struct vt_buf *out, struct told *told, const struct vt_sta
         if (stack->frames[i]->id <= told->frame)
             continue;
         told->frame = stack->frames[i]->id;
-        put_frame(out, stack->frames[i]);
+        put_frame(out, told, stack->frames[i]);
     }
     vt_buf_str(out, "{\"type\":\"stack\"");
     NAME(out, "id");
@@ -478,9 +480,11 @@ static void put_exit(struct vt_buf *out, const struct vt_exit_info *info, bool d
 
 static int jsonl_begin(struct vt_sink *sink, const struct vt_run *run, struct vt_error *err)
 {
+    struct told *told = sink->state;
     struct vt_buf *out = &sink->out;
 
     (void)err;
+    told->page_size = run->page_size;
     vt_buf_str(out, "{\"type\":\"header\"");
     NAME(out, "schema");
     vt_buf_dec(out, SCHEMA_VERSION);
@@ -523,7 +527,7 @@ static int jsonl_begin(struct vt_sink *sink, const struct vt_run *run, struct vt
     return 0;
 }
 
-static void put_region(struct vt_buf *out, const struct vt_region *region)
+static void put_region(struct vt_buf *out, const struct told *told, const struct vt_region *region)
 {
     char perm[5];
 
@@ -540,7 +544,7 @@ static void put_region(struct vt_buf *out, const struct vt_region *region)
     NAME(out, "kind");
     put_word(out, vt_kind_name(region->kind));
     NAME(out, "object");
-    put_object(out, region->object);
+    put_object(out, told, region->object);
     if (region->object && region->object->type == VT_OBJECT_FILE) {
         NAME(out, "offset");
         put_hex(out, region->offset);
@@ -548,7 +552,7 @@ static void put_region(struct vt_buf *out, const struct vt_region *region)
     vt_buf_char(out, '}');
 }
 
-static void put_past(struct vt_buf *out, const struct vt_past *past)
+static void put_past(struct vt_buf *out, const struct told *told, const struct vt_past *past)
 {
     char op[2] = {(char)past->op, '\0'};
 
@@ -565,11 +569,11 @@ static void put_past(struct vt_buf *out, const struct vt_past *past)
     NAME(out, "op");
     put_word(out, op);
     NAME(out, "region");
-    put_region(out, &past->before);
+    put_region(out, told, &past->before);
     vt_buf_char(out, '}');
 }
 
-static void put_fault(struct vt_buf *out, const struct vt_event *event)
+static void put_fault(struct vt_buf *out, const struct told *told, const struct vt_event *event)
 {
     const struct vt_fault_info *fault = event->fault;
     struct vt_buf text = {0};
@@ -594,15 +598,15 @@ static void put_fault(struct vt_buf *out, const struct vt_event *event)
         NAME(out, "addr");
         put_hex(out, fault->addr);
         NAME(out, "here");
-        put_region(out, &fault->here);
+        put_region(out, told, &fault->here);
         NAME(out, "below");
-        put_region(out, &fault->below);
+        put_region(out, told, &fault->below);
         NAME(out, "above");
-        put_region(out, &fault->above);
+        put_region(out, told, &fault->above);
     }
     if (fault->has_past) {
         NAME(out, "past");
-        put_past(out, &fault->past);
+        put_past(out, told, &fault->past);
     }
     vt_buf_char(out, '}');
 }
@@ -610,11 +614,12 @@ static void put_fault(struct vt_buf *out, const struct vt_event *event)
 static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struct vt_error *err)
 {
     static const struct vt_detail no_detail;
+    struct told *told = sink->state;
     struct vt_buf *out = &sink->out;
 
     (void)err;
     if (event->stack)
-        put_stack(out, sink->state, event->stack);
+        put_stack(out, told, event->stack);
     vt_buf_str(out, "{\"type\":\"event\"");
     NAME(out, "seq");
     vt_buf_dec(out, event->seq);
@@ -655,7 +660,7 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     for (size_t i = 0; i < event->change_count; i++) {
         if (i)
             vt_buf_char(out, ',');
-        put_change(out, &event->changes[i], event->details ? &event->details[i] : &no_detail);
+        put_change(out, told, &event->changes[i], event->details ? &event->details[i] : &no_detail);
     }
     vt_buf_char(out, ']');
     NAME(out, "mapped");
@@ -686,7 +691,7 @@ static int jsonl_event(struct vt_sink *sink, const struct vt_event *event, struc
     }
     if (event->fault) {
         NAME(out, "fault");
-        put_fault(out, event);
+        put_fault(out, told, event);
     }
     vt_buf_str(out, "}\n");
     return 0;
