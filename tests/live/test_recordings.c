@@ -228,7 +228,7 @@ static void test_replay(void **state)
         live_assert_exited(&result, 0);
         struct vt_recording *recording = open_recording(path);
         assert_int_equal(vt_sink_create(&config, &sink, &err), 0);
-        if (vt_session_replay(recording, sink, &err))
+        if (vt_session_replay(recording, NULL, sink, &err))
             fail_msg("%s", err.text);
         vt_sink_destroy(sink);
         vt_recording_close(recording);

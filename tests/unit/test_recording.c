@@ -384,7 +384,7 @@ static int ask_everything(const char *path, struct vt_error *err)
     struct vt_sink *sink;
     struct vt_error other;
     assert_int_equal(vt_sink_create(&config, &sink, &other), 0);
-    rc = vt_session_replay(recording, sink, err);
+    rc = vt_session_replay(recording, NULL, sink, err);
     vt_sink_destroy(sink);
     vt_recording_close(recording);
     return rc ? rc : worst;

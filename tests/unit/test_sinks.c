@@ -706,6 +706,23 @@ static void test_jsonl(void **state)
     check(tell_attached, "attached.jsonl", VT_COLOR_AUTO, true);
 }
 
+/* The table is sound, and says what the JSON Lines of the same events say. */
+static void test_csv(void **state)
+{
+    (void)state;
+    static const char *const stories[] = {"plain", "all", "attached"};
+    char line[8192];
+
+    check(tell_plain, "plain.csv", VT_COLOR_ALWAYS, false);
+    check(tell_all, "all.csv", VT_COLOR_AUTO, false);
+    check(tell_attached, "attached.csv", VT_COLOR_AUTO, true);
+    for (size_t i = 0; i < VT_COUNTOF(stories); i++) {
+        snprintf(line, sizeof(line), "'%s' '%s/tests/check_csv.py' '%s%s.csv' '%s%s.jsonl'",
+                 PYTHON3, SOURCE_DIR, GOLDEN, stories[i], GOLDEN, stories[i]);
+        assert_int_equal(system(line), 0);
+    }
+}
+
 /* Colours add sequences and change nothing else, so columns stay where they are. */
 static void test_colors_only_add(void **state)
 {
@@ -860,7 +877,7 @@ static void test_formats(void **state)
     fputs("precious", file);
     fclose(file);
     assert_int_equal(vt_sink_create(&config, &sink, &err), -EINVAL);
-    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, vas");
+    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, csv, vas");
     assert_null(sink);
     read_file(config.path, &kept); /* an error in the options must cost no file */
     assert_int_equal(kept.length, 8);
@@ -1129,6 +1146,7 @@ int main(void)
         cmocka_unit_test(test_text_all_color),
         cmocka_unit_test(test_text_attached),
         cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_csv),
         cmocka_unit_test(test_colors_only_add),
         cmocka_unit_test(test_text_is_tame),
         cmocka_unit_test(test_schema),

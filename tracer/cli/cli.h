@@ -41,6 +41,7 @@ extern const struct cli_command cli_aslr;
 extern const struct cli_command cli_report;
 extern const struct cli_command cli_history;
 extern const struct cli_command cli_diff;
+extern const struct cli_command cli_export;
 
 /* All commands, ended by a null pointer; the trace first. */
 extern const struct cli_command *const cli_commands[];

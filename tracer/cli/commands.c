@@ -6,4 +6,4 @@
 #include "cli/cli.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cli_trace, &cli_report, &cli_layout, &cli_history, &cli_diff, &cli_aslr, NULL};
+    &cli_trace, &cli_report, &cli_layout, &cli_history, &cli_diff, &cli_export, &cli_aslr, NULL};

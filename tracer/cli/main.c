@@ -34,6 +34,7 @@
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
  *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`
  *                          report.c, history.c, diff.c `vastrace report RUN` and so on
+ *                          export.c   `vastrace export RUN`, to other formats
  *                          page.c     lines in columns, recordings opened
  *                          aslr.c     `vastrace aslr PROGRAM`
  */

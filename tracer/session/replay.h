@@ -8,11 +8,22 @@
 #include <vastrace/recording.h>
 #include <vastrace/sink.h>
 
+/* What of a recording is told. Zero-initialised: all of it. */
+struct vt_replay_part {
+    /*
+     * Its events alone, from its first to its last, and those of others in an
+     * address space that it made: a vfork child edits its parent's map.
+     */
+    const struct vt_recorded_process *process;
+    uint64_t last_event; /* nothing after this one; 0: to the end */
+};
+
 /*
  * Begin, every event, and end, to one sink. A recording that was cut short ends
- * with a summary that says so. Fails as the recording or the sink does; the
- * sink is finished either way as far as it goes.
+ * with a summary that says so. `part` may be null. Fails as the recording or
+ * the sink does; the sink is finished either way as far as it goes.
  */
-int vt_session_replay(struct vt_recording *recording, struct vt_sink *sink, struct vt_error *err);
+int vt_session_replay(struct vt_recording *recording, const struct vt_replay_part *part,
+                      struct vt_sink *sink, struct vt_error *err);
 
 #endif

@@ -27,6 +27,7 @@
 #define FORMATS(X)                                                                                 \
     X(text)                                                                                        \
     X(jsonl)                                                                                       \
+    X(csv)                                                                                         \
     X(vas)
 
 #define FORMAT_OPS(name)  &vt_##name##_ops,

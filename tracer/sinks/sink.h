@@ -54,6 +54,7 @@ struct vt_sink {
 
 extern const struct vt_sink_ops vt_text_ops;  /* text.c */
 extern const struct vt_sink_ops vt_jsonl_ops; /* jsonl.c */
+extern const struct vt_sink_ops vt_csv_ops;   /* csv.c */
 extern const struct vt_sink_ops vt_vas_ops;   /* vas.c */
 
 #endif

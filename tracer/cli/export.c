@@ -1,0 +1,117 @@
+/*
+ * export.c - `vastrace export RUN --to FORMAT`: a recording in another format,
+ * as the trace itself would have written it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "cli/page.h"
+#include "session/replay.h"
+
+enum { OPTION_TO = 256, OPTION_PID };
+
+static const struct cli_option options[] = {
+    {OPTION_TO, "to", "FORMAT", "what to write, any but vas; if not given, by the name of -o"},
+    {'o', "output", "FILE", "where to; standard output if not given"},
+    {OPTION_PID, "pid", "PID", "this process alone"},
+    {0},
+};
+
+struct arguments {
+    const char *run;
+    struct vt_sink_config output;
+    long pid;
+};
+
+/* Would writing there destroy what is read? */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), size = strlen(ending);
+    return length >= size && !strcmp(text + length - size, ending);
+}
+
+static bool parse(struct arguments *a, const struct cli_command *command, int argc, char **argv)
+{
+    struct vt_sink_config *output = &a->output;
+    int id;
+    output->path = "-";
+    while ((id = cli_next_option(command, argc, argv)) != -1) {
+        if (id == OPTION_TO)
+            output->format = optarg;
+        else if (id == 'o')
+            output->path = optarg;
+        else if (id != OPTION_PID || !cli_pid(optarg, &a->pid))
+            return false;
+    }
+    if (argc - optind != 1) {
+        cli_error("export: name one recording, as in: vastrace export run.vas --to csv");
+        return false;
+    }
+    a->run = argv[optind];
+    if (output->format ? !strcmp(output->format, "vas") : ends_with(output->path, ".vas")) {
+        cli_error("export: \"%s\" is a recording already; copy it, or choose another format",
+                  a->run);
+        return false;
+    }
+    if (strcmp(output->path, "-") != 0 && is_same_file(a->run, output->path)) {
+        cli_error("export: \"%s\" is the recording itself, which would be lost; name another "
+                  "file with -o",
+                  output->path);
+        return false;
+    }
+    return true;
+}
+
+static int export(const struct arguments *a, struct vt_recording *recording)
+{
+    struct vt_replay_part part = {0};
+    struct vt_sink *sink;
+    struct vt_error err = {0};
+    cli_note_gaps(recording, a->run);
+    if (a->pid && !(part.process = cli_process(recording, a->pid)))
+        return EXIT_OURS;
+    int rc = vt_sink_create(&a->output, &sink, &err);
+    if (!rc) {
+        signal(SIGPIPE, SIG_IGN); /* told by write(2), and by name */
+        signal(SIGXFSZ, SIG_IGN);
+        rc = vt_session_replay(recording, &part, sink, &err);
+        vt_sink_destroy(sink);
+    }
+    if (!rc || rc == -EPIPE) /* a reader that has seen enough is no failure */
+        return 0;
+    cli_error("%s", err.text);
+    return EXIT_OURS;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct arguments a = {0};
+    if (!parse(&a, command, argc, argv))
+        return EXIT_OURS;
+    struct vt_recording *recording = cli_open_run(a.run);
+    if (!recording)
+        return EXIT_OURS;
+    int status = export(&a, recording);
+    vt_recording_close(recording);
+    return status;
+}
+
+const struct cli_command cli_export = {
+    .name = "export",
+    .usage = "RUN --to FORMAT [-o FILE] [--pid PID]",
+    .summary = "Write a recording in another format, for other tools.",
+    .options = options,
+    .run = run,
+    .mixed = true,
+};
