@@ -877,7 +877,8 @@ static void test_formats(void **state)
     fputs("precious", file);
     fclose(file);
     assert_int_equal(vt_sink_create(&config, &sink, &err), -EINVAL);
-    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, csv, vas");
+    assert_string_equal(err.text,
+                        "unknown format \"jsonk\"; known are: text, jsonl, csv, vas, html");
     assert_null(sink);
     read_file(config.path, &kept); /* an error in the options must cost no file */
     assert_int_equal(kept.length, 8);
@@ -1003,7 +1004,7 @@ static int failures(struct vt_sink *sink, int *result, struct vt_error *err)
 static void test_full_disk(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"text", "jsonl"};
+    static const char *const formats[] = {"text", "jsonl", "html"};
     struct vt_error err;
     int result = 0;
 

@@ -20,6 +20,7 @@
  *                          reader.c   untrusted files; events.c, moment.c what they hold
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
+ *                          html.c     a page for browsers, which page/ is
  *                          aslr.c     ASLR judged; aslr_text.c, aslr_json.c formats
  *   tracer/session/        live.c     threads, order among calls, events
  *                          space.c    one address space: model, images, kernel

@@ -28,7 +28,8 @@
     X(text)                                                                                        \
     X(jsonl)                                                                                       \
     X(csv)                                                                                         \
-    X(vas)
+    X(vas)                                                                                         \
+    X(html)
 
 #define FORMAT_OPS(name)  &vt_##name##_ops,
 #define FORMAT_NAME(name) #name,

@@ -56,5 +56,6 @@ extern const struct vt_sink_ops vt_text_ops;  /* text.c */
 extern const struct vt_sink_ops vt_jsonl_ops; /* jsonl.c */
 extern const struct vt_sink_ops vt_csv_ops;   /* csv.c */
 extern const struct vt_sink_ops vt_vas_ops;   /* vas.c */
+extern const struct vt_sink_ops vt_html_ops;  /* html.c */
 
 #endif

@@ -1,0 +1,771 @@
+// main.js - what belongs together on the page: the chosen process, the moment, what is pinned and
+// hidden; reading, keys and the mouse.
+
+const HELP = [
+    ['wheel, + −', 'zoom time; with Shift or over the addresses: zoom addresses; pinch or Ctrl: both'],
+    ['drag, arrows', 'pan; with Shift: zoom to a box'],
+    ['double click', 'zoom to a region; again: show all'],
+    ['click, Enter', 'pin the moment and the region under it'],
+    ['Escape', 'let go, or show all'],
+    [', and .', 'the event before, the event after'],
+    ['Home, End', 'the first moment, the last'],
+    ['p', 'the moment when most was mapped'],
+    ['t', 'time by the clock, or each event as wide as another'],
+    ['0', 'show all'],
+    ['a', 'search an address or a range'],
+    ['/', 'filter events'],
+    ['1 2 3', 'events, who mapped it, address history'],
+    ['[ and ]', 'the process before, the process after'],
+    ['d', 'dark or light'],
+    ['?', 'this list'],
+];
+
+class Tip {
+    constructor(box) {
+        this.box = box;
+    }
+    show(x, y, lines) {
+        this.box.replaceChildren(...lines.map(([name, text]) => element('div', name, text)));
+        this.box.hidden = false;
+        const {width, height} = this.box.getBoundingClientRect();
+        const left = x + 16 + width > innerWidth ? x - 14 - width : x + 16;
+        const top = y + 16 + height > innerHeight ? y - 12 - height : y + 16;
+        this.box.style.left = Math.max(4, left) + 'px';
+        this.box.style.top = Math.max(4, top) + 'px';
+    }
+    hide() {
+        this.box.hidden = true;
+    }
+}
+
+class Page {
+    constructor(trace, lifetimes) {
+        this.trace = trace;
+        this.lifetimes = lifetimes;
+        this.processes = findProcesses(trace);
+        this.views = new Map();
+        this.hidden = new Set();
+        this.tip = new Tip(byId('tip'));
+        this.picture = new Picture(byId('picture'), byId('overlay'));
+        this.bytes = new BytesChart(byId('bytes'));
+        this.layout = new LayoutPanel(byId('layout'), byId('layout-title'));
+        this.flame = new FlameGraph(byId('flames'), byId('flame'), this.tip);
+        this.table = new EventTable(byId('rows'), byId('body'), byId('spacer'));
+        this.history = new HistoryPanel(byId('entries'), byId('history-title'));
+        this.flameMode = 'moment';
+        this.byTime = true;
+        this.tab = 'events';
+        this.wanted = new Set();
+        this.dark = matchMedia('(prefers-color-scheme: dark)').matches;
+        this.setTheme(this.dark);
+        this.describe();
+        this.listProcesses();
+        this.listen();
+        if (this.processes.length)
+            this.choose(this.bestProcess());
+    }
+
+    // ---- what does not change ----
+
+    describe() {
+        const {run, end, count, duration} = this.trace, facts = byId('facts');
+        const command = run.command ? run.command.map(shellWord).join(' ')
+                                    : 'attached to ' + this.processes.filter(p => p.root).map(p => `${p.name} (${p.pid})`).join(', ');
+        byId('command').textContent = command;
+        byId('command').title = command;
+        document.title = `${run.command ? baseName(run.command[0]) : command} - vastrace`;
+        const fact = (text, mark, title) => {
+            const made = element('span', mark, text);
+            if (title)
+                made.title = title;
+            facts.append(made);
+        };
+        fact(`Linux ${run.kernel} ${run.machine}`);
+        fact(new Date(run.startMs).toISOString().replace('T', ' ').slice(0, 19) + ' UTC');
+        fact(durationText(duration));
+        fact(countText(count, 'event'));
+        fact(countText(end ? end.processes : this.processes.length, 'process', 'processes') + ', ' +
+             countText(end ? end.threads : new Set(this.trace.threads.map(t => t.tid)).size, 'thread'));
+        fact(run.aslrDisabled ? 'ASLR off (--no-aslr)' : run.aslr < 0 ? 'ASLR not known' : `ASLR ${run.aslr ? 'on' : 'off'}`);
+        if (!end) {
+            fact('cut short: the tracer ended before it could finish this page; what had happened until then is here', 'bad');
+            return;
+        }
+        const exact = end.exactness;
+        if (!exact.compared)
+            fact('not compared with the kernel (--verify does)');
+        else if (exact.agreed === exact.compared)
+            fact(`${exact.agreed.toLocaleString('en')} of ${exact.stops.toLocaleString('en')} stops agreed with the kernel`, 'good');
+        else
+            fact(`${(exact.compared - exact.agreed).toLocaleString('en')} of ${countText(exact.compared, 'stop')} differed from the kernel`, 'bad');
+        for (const [value, text] of [[exact.resyncs, 'set right from the kernel'], [exact.uncertain, 'uncertain in order'],
+                                     [exact.lost, 'lost']])
+            if (value)
+                fact(`${value} ${text}`, 'bad');
+        if (end.interrupted)
+            fact('ended early: ' + end.interrupted, 'bad');
+        if (this.trace.partial)
+            fact('filtered: what the filter left out is missing here', 'bad');
+    }
+    listProcesses() {
+        const select = byId('process');
+        this.processes.forEach((process, i) => {
+            let depth = 0;
+            for (let p = process.parent; p && depth < 6; p = p.parent)
+                depth++;
+            const option = element('option', '', '\u00a0\u00a0'.repeat(depth) + `${process.name} (${process.pid})` +
+                                                 (process.how && process.how !== 'exited 0' ? ', ' + process.how : ''));
+            option.value = i;
+            select.append(option);
+        });
+        byId('process-field').hidden = byId('every-field').hidden = this.processes.length < 2;
+    }
+    bestProcess() {
+        // The launched one, unless another had by far more to tell.
+        let best = Math.max(0, this.processes.findIndex(process => process.root));
+        this.processes.forEach((process, i) => {
+            if (process.events > 4 * this.processes[best].events && this.processes[best].events < 100)
+                best = i;
+        });
+        return best;
+    }
+
+    // ---- choices ----
+
+    choose(i) {
+        const process = this.processes[i];
+        this.chosen = i;
+        byId('process').value = i;
+        if (!this.views.has(process))
+            this.views.set(process, new View(this.trace, this.lifetimes, process));
+        this.view = this.views.get(process);
+        this.window = new Window(this.view, this.byTime);
+        this.event = this.view.last;
+        this.pinned = null;
+        this.hover = null;
+        this.fixed = false;
+        this.picture.highlight = null;
+        this.listKinds();
+        this.apply();
+        this.filter();
+        this.select(this.event, false);
+    }
+    setTheme(dark) {
+        this.dark = dark;
+        document.documentElement.classList.toggle('dark', dark);
+        this.theme = new Theme(this.trace.run, dark);
+        if (this.view)
+            this.listKinds();
+    }
+    apply() {
+        const {view, window: shown, theme, hidden} = this;
+        this.picture.set(view, shown, theme, hidden);
+        this.bytes.set(view, shown, theme, hidden);
+        this.layout.set(view, theme, hidden);
+        this.table.set(view, theme);
+        this.flameStale = true;
+        this.want('picture', 'moment', 'table', 'history');
+    }
+    listKinds() {
+        const legend = byId('legend'), present = new Set(this.view.kind);
+        legend.replaceChildren();
+        this.legendSizes = [];
+        this.trace.run.kinds.forEach((name, kind) => {
+            if (!present.has(kind))
+                return;
+            const button = element('button');
+            button.type = 'button';
+            button.setAttribute('aria-pressed', String(!this.hidden.has(kind)));
+            button.title = 'Press to hide or show; with Shift: this one alone';
+            const size = element('span', 'size');
+            button.append(this.theme.swatch(kind, 12), element('span', '', name), size);
+            this.legendSizes[kind] = size;
+            button.addEventListener('click', event => {
+                const alone = event.shiftKey && !(this.hidden.size === present.size - 1 && !this.hidden.has(kind));
+                if (event.shiftKey)
+                    this.hidden = new Set(alone ? [...present].filter(other => other !== kind) : []);
+                else if (!this.hidden.delete(kind))
+                    this.hidden.add(kind);
+                this.listKinds();
+                this.apply();
+                legend.querySelectorAll('button')[[...present].sort((a, b) => a - b).indexOf(kind)].focus();
+            });
+            legend.append(button);
+        });
+    }
+    setByTime(byTime) {
+        this.byTime = byTime;
+        const events = [this.window.eventAt(this.window.x0), this.window.eventAt(this.window.x1)];
+        const whole = this.window.isWhole, {u0, u1} = this.window;
+        this.window = new Window(this.view, byTime);
+        if (!whole)
+            this.window.show(this.window.xOf(events[0]), this.window.xOf(events[1] + 1), u0, u1);
+        byId('by-time').setAttribute('aria-pressed', String(byTime));
+        byId('by-event').setAttribute('aria-pressed', String(!byTime));
+        this.apply();
+    }
+    setMoment(event, fixed) {
+        const {process} = this.view;
+        this.event = Math.min(Math.max(event, process.first), this.view.last);
+        if (fixed !== undefined)
+            this.fixed = fixed;
+        this.want('moment');
+    }
+    // Choose an event: its moment is pinned, its details are shown.
+    select(event, fixed = true) {
+        this.table.selected = event;
+        this.setMoment(event, fixed);
+        this.detail(event);
+        this.table.reveal(event);
+    }
+    pin(rect) {
+        this.pinned = rect;
+        this.fixed = true;
+        this.want('moment');
+    }
+    letGo() {
+        if (this.pinned !== null || this.fixed || this.picture.highlight) {
+            this.pinned = null;
+            this.fixed = false;
+            this.clearHistory();
+        } else {
+            this.window.reset();
+            this.want('picture');
+        }
+        this.want('moment');
+    }
+    setTab(name) {
+        this.tab = name;
+        for (const other of ['events', 'flame', 'history']) {
+            byId('tab-' + other).setAttribute('aria-selected', String(other === name));
+            byId('tab-' + other).tabIndex = other === name ? 0 : -1;
+            byId(other).hidden = byId('tools-' + other).hidden = other !== name;
+        }
+        this.want('table', 'flame');
+    }
+    setFlame(mode) {
+        this.flameMode = mode;
+        for (const other of ['moment', 'peak', 'all'])
+            byId('flame-' + other).setAttribute('aria-pressed', String(other === mode));
+        this.flameStale = true;
+        this.want('flame');
+    }
+    search(text) {
+        const range = parseRange(text);
+        byId('address').classList.toggle('wrong', !range && text.trim() !== '');
+        if (!range) {
+            this.clearHistory();
+            return;
+        }
+        this.range = range;
+        this.picture.highlight = range;
+        this.setTab('history');
+        this.want('over', 'history');
+    }
+    clearHistory() {
+        this.range = null;
+        this.picture.highlight = null;
+        byId('address').value = '';
+        byId('history-title').textContent = 'Type an address above (key: a), or press Enter on a pinned region.';
+        byId('entries').replaceChildren();
+        this.want('over', 'history');
+    }
+    filter() {
+        const text = byId('filter').value;
+        const count = this.table.filter(text, !byId('every').checked);
+        byId('count').textContent = countText(count, 'event');
+    }
+
+    // ---- drawing, at most once a frame ----
+
+    want(...parts) {
+        for (const part of parts)
+            this.wanted.add(part);
+        if (!this.frame)
+            this.frame = requestAnimationFrame(() => this.drawWanted());
+    }
+    drawWanted() {
+        const wanted = this.wanted;
+        this.frame = 0;
+        this.wanted = new Set();
+        if (!this.view)
+            return;
+        const begun = performance.now();
+        if (wanted.has('picture')) {
+            this.picture.draw();
+            this.bytes.draw();
+        }
+        if (wanted.has('picture') || wanted.has('moment') || wanted.has('over'))
+            this.picture.drawOver(this.window.xOf(this.event), this.hover, this.pinned, this.box);
+        if (wanted.has('moment'))
+            this.drawMoment();
+        if (wanted.has('table') && this.tab === 'events')
+            this.table.draw();
+        if (this.tab === 'flame' && (wanted.has('flame') || (this.flameMode === 'moment' && wanted.has('moment'))))
+            this.drawFlame();
+        if (wanted.has('history') && this.tab === 'history' && this.range) {
+            this.history.show(this.view, this.theme, this.range);
+            byId('history-clear').hidden = false;
+        }
+        if (wanted.has('history') && !this.range)
+            byId('history-clear').hidden = true;
+        this.drawTime = performance.now() - begun;
+    }
+    drawMoment() {
+        const {trace, view, event} = this;
+        byId('moment').textContent = `after #${trace.seq(event).toLocaleString('en')} ${trace.causeName(event)}, ` +
+                                     `${durationText(trace.time.data[event])}${this.fixed ? ', pinned' : ''}`;
+        byId('unpin').hidden = !this.fixed;
+        this.layout.show(event, this.pinned !== null ? this.pinned : this.hover);
+        const bytes = view.bytesAt(event);
+        this.legendSizes.forEach((size, kind) => size.textContent = sizeText(bytes[kind]));
+        if (this.flameMode === 'moment')
+            this.flameStale = true;
+    }
+    drawFlame() {
+        if (this.flameStale) {
+            this.flame.set(buildFlame(this.view, this.flameMode, this.event, this.hidden), this.theme);
+            this.flameStale = false;
+        }
+        const {root} = this.flame;
+        byId('flame-title').textContent = `${sizeText(root.bytes)} in ${countText(root.pieces, 'piece')}` +
+            (this.flameMode === 'moment' ? `, after #${this.trace.seq(this.event)}` :
+             this.flameMode === 'peak' ? `, after #${this.trace.seq(this.view.peakEvent)}` : '') +
+            (this.trace.stacks.size ? '' : ' · with -k: by call stacks');
+        this.flame.draw();
+    }
+
+    // ---- words about one event and one rectangle ----
+
+    detail(event) {
+        const {trace} = this, box = byId('detail'), parts = [];
+        if (event < 0 || event >= trace.count)
+            return;
+        const thread = trace.threadOf(event), [first, past] = trace.changesOf(event);
+        parts.push(element('strong', '', `#${trace.seq(event)} ${trace.causeName(event)}`),
+                   element('span', 'soft', `  ${secondsText(trace.time.data[event])} s, thread ${thread.tid}` +
+                                           (thread.tid !== thread.pid ? ` of ${thread.pid}` : '')));
+        const call = trace.callOf(event);
+        if (call)
+            parts.push(element('div', 'call', callText(call) + (call.failed ? ` failed: errno ${call.result}`
+                                                                            : ` = ${argumentText(call.result > 65535n ? 'addr' : '', call.result)}`)));
+        const words = this.table.words(event, past, past);
+        if (words && !call)
+            parts.push(element('div', 'soft', words));
+        const list = element('table');
+        for (let change = first; change < past && change < first + 60; change++) {
+            const op = trace.op.data[change], row = element('tr'), start = trace.start.data[change];
+            const state = trace.states[op === OP.GONE ? trace.before.data[change] : trace.after.data[change]];
+            const was = op === OP.ALTERED ? trace.states[trace.before.data[change]] : null;
+            const name = trace.objects[state.object || trace.image.get(change) || 0].name;
+            for (const [style, text] of [
+                ['', OP_MARK[op]], ['', trace.run.kinds[state.kind]], ['', sizeText(trace.size.data[change] * UNIT)],
+                ['range', rangeText(start, start + trace.size.data[change])],
+                ['perm', (was && was.prot !== state.prot ? permText(was.prot, was.flags) + ' → ' : '') + permText(state.prot, state.flags)],
+                ['', baseName(name)]])
+                row.append(element('td', style, text));
+            list.append(row);
+        }
+        parts.push(list);
+        if (past - first > 60)
+            parts.push(element('div', 'soft', `${past - first - 60} more`));
+        const stack = trace.stacks.get(trace.stack.data[event]);
+        if (stack)
+            parts.push(this.stackList(stack));
+        box.replaceChildren(...parts);
+    }
+    stackList(stack) {
+        const list = element('ol', 'frames'), {trace} = this;
+        const line = (name, where) => {
+            const item = element('li', '', name + ' ');
+            item.append(element('span', '', where));
+            list.append(item);
+        };
+        const source = at => at.file ? baseName(at.file) + (at.line ? ':' + at.line : '') : '';
+        for (const id of stack.frames) {
+            const frame = trace.frames.get(id);
+            if (!frame)
+                continue;
+            for (const inlined of frame.inlined || [])
+                line(inlined.name + ' (inlined)', source(inlined));
+            line((frame.name ? `${frame.name}+0x${frame.offset}` : '0x' + frame.address) +
+                 (frame.object ? ` (${baseName(trace.objects[frame.object].name)})` : ''), source(frame));
+        }
+        if (stack.end)
+            list.append(element('li', '', stack.end));
+        return list;
+    }
+    rectLines(rects) {
+        const {trace, view, lifetimes} = this, rect = rects[0], state = view.stateOf(rect), id = view.id[rect];
+        const born = view.t0[rect], died = view.t1[rect], origin = lifetimes.origin.data[id];
+        const thread = trace.threadOf(born), name = view.nameOf(rect);
+        const lines = [
+            ['strong', `${trace.run.kinds[state.kind]}  ${sizeText(view.bytes(rect))}` + (name ? `  ${baseName(name)}` : '')],
+            ['mono', `${rangeText(view.start(rect), view.end(rect))} ${permText(state.prot, state.flags)}` +
+                     (trace.objects[state.object].file ? ` offset ${lifetimes.offset.data[id].toString(16)}` : '')],
+        ];
+        if (name && name !== baseName(name))
+            lines.push(['soft', name]);
+        lines.push(['', `${birthOf(view, rect) || 'made'} by ${trace.causeName(born)} in thread ${thread.tid} (#${trace.seq(born)})`]);
+        if (origin !== born)
+            lines.push(['', `first mapped by ${trace.causeName(origin)} in thread ${trace.threadOf(origin).tid} ` +
+                            `(#${trace.seq(origin)}) at ${durationText(trace.time.data[origin])}`]);
+        const end = died < trace.count ? trace.time.data[died] : trace.duration;
+        lines.push(['', `lived from ${durationText(trace.time.data[born])} to ` +
+                        (died < trace.count ? `${durationText(end)} (#${trace.seq(died)} ${trace.causeName(died)})` : 'the end') +
+                        `: ${durationText(end - trace.time.data[born])}`]);
+        if (lifetimes.movedFrom.has(id))
+            lines.push(['', `moved from ${hexUnits(lifetimes.movedFrom.get(id))}`]);
+        const stack = trace.stack.data[born] || trace.stack.data[origin];
+        if (stack) {
+            const names = stackNames(trace, stack).reverse();
+            names.slice(0, 8).forEach(frame => lines.push(['mono', frame]));
+            if (names.length > 8)
+                lines.push(['soft', `${names.length - 8} more frames`]);
+        }
+        if (rects.length > 1)
+            lines.push(['soft', `and ${countText(rects.length - 1, 'more region')} within this pixel`]);
+        return lines;
+    }
+
+    // ---- mouse, keys ----
+
+    listen() {
+        const picture = byId('picture');
+        this.listenPointer(picture);
+        picture.addEventListener('wheel', event => this.wheel(event), {passive: false});
+        byId('bytes-box').addEventListener('wheel', event => this.wheel(event), {passive: false});
+        byId('bytes-box').addEventListener('mousemove', event => this.hoverBytes(event));
+        byId('bytes-box').addEventListener('mouseleave', () => this.tip.hide());
+        picture.addEventListener('dblclick', event => {
+            const [rect] = this.picture.under(event.offsetX, event.offsetY);
+            if (rect === undefined || this.zoomedTo === rect) {
+                this.zoomedTo = null;
+                this.window.reset();
+            } else {
+                this.zoomedTo = rect;
+                this.zoomTo(rect);
+            }
+            this.want('picture', 'moment');
+        });
+        document.addEventListener('keydown', event => this.key(event));
+        byId('process').addEventListener('change', event => this.choose(Number(event.target.value)));
+        byId('search').addEventListener('submit', event => {
+            event.preventDefault();
+            this.search(byId('address').value);
+        });
+        byId('address').addEventListener('input', event => {
+            const text = event.target.value;
+            if (!text.trim() || parseRange(text))
+                this.search(text);
+        });
+        byId('filter').addEventListener('input', () => this.filter());
+        byId('every').addEventListener('change', () => this.filter());
+        const press = (id, action) => byId(id).addEventListener('click', action);
+        press('theme', () => this.key({key: 'd'}));
+        press('help-button', () => this.help());
+        press('by-time', () => this.setByTime(true));
+        press('by-event', () => this.setByTime(false));
+        press('zoom-in', () => this.zoomBoth(0.6));
+        press('zoom-out', () => this.zoomBoth(1 / 0.6));
+        press('zoom-all', () => { this.window.reset(); this.want('picture'); });
+        press('unpin', () => this.letGo());
+        press('history-clear', () => this.clearHistory());
+        for (const name of ['events', 'flame', 'history'])
+            press('tab-' + name, () => this.setTab(name));
+        for (const mode of ['moment', 'peak', 'all'])
+            press('flame-' + mode, () => this.setFlame(mode));
+        this.table.onselect = event => this.select(event);
+        this.layout.onpick = rect => this.pin(rect);
+        this.history.onselect = (event, rect) => {
+            this.pin(rect);
+            this.select(event);
+        };
+        byId('entries').addEventListener('keydown', event => {
+            if (event.key === 'Enter')
+                event.target.click();
+        });
+        new ResizeObserver(() => this.want('picture', 'table', 'flame')).observe(byId('picture-box'));
+        matchMedia('(prefers-color-scheme: dark)').addEventListener('change', event => {
+            this.setTheme(event.matches);
+            this.apply();
+        });
+        addEventListener('beforeprint', () => this.forPrint(true));
+        addEventListener('afterprint', () => this.forPrint(false));
+        this.listenSplitter();
+        this.setTab('events');
+    }
+    forPrint(printing) {
+        if (printing)
+            this.wasDark = this.dark;
+        this.setTheme(printing ? false : this.wasDark);
+        this.apply();
+        this.drawWanted();
+    }
+    listenSplitter() {
+        const splitter = byId('splitter'), bottom = byId('bottom');
+        const resize = height => {
+            bottom.style.flexBasis = Math.min(Math.max(height, 70), innerHeight - 320) + 'px';
+            this.want('picture', 'table', 'flame');
+        };
+        splitter.addEventListener('pointerdown', event => splitter.setPointerCapture(event.pointerId));
+        splitter.addEventListener('pointermove', event => {
+            if (event.buttons)
+                resize(innerHeight - event.clientY);
+        });
+        splitter.addEventListener('keydown', event => {
+            const step = {ArrowUp: 24, ArrowDown: -24}[event.key];
+            if (step) {
+                resize(bottom.getBoundingClientRect().height + step);
+                event.preventDefault();
+                event.stopPropagation();
+            }
+        });
+    }
+    listenPointer(picture) {
+        const pointers = new Map();
+        let start = null;
+        picture.addEventListener('pointerdown', event => {
+            picture.setPointerCapture(event.pointerId);
+            pointers.set(event.pointerId, event);
+            start = {x: event.offsetX, y: event.offsetY, moved: false, box: event.shiftKey};
+        });
+        picture.addEventListener('pointermove', event => {
+            const before = pointers.get(event.pointerId);
+            if (!before) {
+                this.point(event);
+                return;
+            }
+            pointers.set(event.pointerId, event);
+            if (pointers.size === 2) {
+                this.pinch([...pointers.values()], before, event);
+                start.moved = true;
+                return;
+            }
+            if (Math.abs(event.offsetX - start.x) + Math.abs(event.offsetY - start.y) > 3)
+                start.moved = true;
+            if (!start.moved)
+                return;
+            this.tip.hide();
+            if (start.box) {
+                this.box = {x: Math.min(start.x, event.offsetX), y: Math.min(start.y, event.offsetY),
+                            w: Math.abs(event.offsetX - start.x), h: Math.abs(event.offsetY - start.y)};
+                this.want('over');
+            } else {
+                picture.classList.add('panning');
+                this.panPixels(before.offsetX - event.offsetX, before.offsetY - event.offsetY);
+            }
+        });
+        const release = event => {
+            pointers.delete(event.pointerId);
+            picture.classList.remove('panning');
+            if (this.box) {
+                const {x, y, w, h} = this.box, p = this.picture;
+                this.box = null;
+                if (w > 4 && h > 4)
+                    this.window.show(p.toX(x), p.toX(x + w), p.toU(y + h), p.toU(y));
+                this.want('picture');
+            } else if (start && !start.moved && event.type === 'pointerup') {
+                this.click(event);
+            }
+        };
+        picture.addEventListener('pointerup', release);
+        picture.addEventListener('pointercancel', release);
+        picture.addEventListener('pointerleave', () => {
+            this.tip.hide();
+            this.hover = null;
+            this.want('over');
+        });
+    }
+    point(event) {
+        const {offsetX: x, offsetY: y} = event;
+        if (!this.picture.inPlot(x, y)) {
+            this.tip.hide();
+            this.hover = null;
+            this.want('over');
+            return;
+        }
+        if (!this.fixed)
+            this.setMoment(this.window.eventAt(this.picture.toX(x)));
+        const rects = this.picture.under(x, y);
+        this.hover = rects.length ? rects[0] : null;
+        const unit = Math.floor(this.view.axis.toUnit(this.picture.toU(y)));
+        byId('where').textContent = `${hexUnits(unit)} at ` +
+            durationText(this.trace.time.data[this.window.eventAt(this.picture.toX(x))]);
+        if (rects.length)
+            this.tip.show(event.clientX, event.clientY, this.rectLines(rects));
+        else
+            this.tip.hide();
+        this.want('over');
+    }
+    hoverBytes(event) {
+        const x = event.offsetX;
+        if (!this.bytes.scale || x < GUTTER)
+            return;
+        const at = this.window.eventAt(this.picture.toX(x)), bytes = this.view.bytesAt(at);
+        if (!this.fixed)
+            this.setMoment(at);
+        const lines = [['strong', `after #${this.trace.seq(at)}, ${durationText(this.trace.time.data[at])}`]];
+        let usable = 0, none = 0;
+        bytes.forEach((value, kind) => {
+            if (NO_ACCESS.has(this.trace.run.kinds[kind]))
+                none += value;
+            else
+                usable += value;
+        });
+        lines.push(['', `${sizeText(usable)} usable, ${sizeText(none)} PROT_NONE`]);
+        [...bytes.keys()].filter(kind => bytes[kind]).sort((a, b) => bytes[b] - bytes[a]).slice(0, 8)
+            .forEach(kind => lines.push(['soft', `${this.trace.run.kinds[kind]} ${sizeText(bytes[kind])}`]));
+        this.tip.show(event.clientX, event.clientY, lines);
+    }
+    click(event) {
+        const {offsetX: x, offsetY: y} = event;
+        if (!this.picture.inPlot(x, Math.min(y, this.picture.plotHeight - 1)))
+            return;
+        const rects = this.picture.under(x, y);
+        const at = this.window.eventAt(this.picture.toX(x));
+        this.pinned = rects.length ? rects[0] : null;
+        const born = this.pinned !== null ? this.view.t0[this.pinned] : at;
+        this.setMoment(this.pinned !== null ? Math.max(at, born) : at, true);
+        this.table.selected = born;
+        this.detail(born);
+        this.table.reveal(born);
+    }
+    panPixels(dx, dy) {
+        const w = this.window, p = this.picture;
+        w.pan(dx / p.plotWidth * (w.x1 - w.x0), -dy / p.plotHeight * (w.u1 - w.u0));
+        this.want('picture');
+    }
+    pinch(two, before, event) {
+        const w = this.window, p = this.picture, other = two.find(item => item.pointerId !== event.pointerId);
+        const spread = (a, b, key) => Math.max(Math.abs(a[key] - b[key]), 30);
+        w.zoomX(p.toX((other.offsetX + event.offsetX) / 2), spread(before, other, 'offsetX') / spread(event, other, 'offsetX'));
+        w.zoomU(p.toU((other.offsetY + event.offsetY) / 2), spread(before, other, 'offsetY') / spread(event, other, 'offsetY'));
+        this.panPixels((before.offsetX - event.offsetX) / 2, (before.offsetY - event.offsetY) / 2);
+    }
+    wheel(event) {
+        event.preventDefault();
+        const p = this.picture, w = this.window, inBytes = event.currentTarget.id === 'bytes-box';
+        const move = (event.deltaY || event.deltaX) * (event.deltaMode ? 16 : 1);
+        const factor = Math.exp(Math.min(Math.max(move, -240), 240) * 0.0022);
+        if (event.deltaX && Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey) {
+            this.panPixels(event.deltaX, 0);
+            return;
+        }
+        const addresses = !inBytes && (event.shiftKey || event.ctrlKey || event.offsetX < GUTTER);
+        if (addresses)
+            w.zoomU(p.toU(event.offsetY), factor);
+        if (!addresses || event.ctrlKey)
+            w.zoomX(p.toX(Math.max(event.offsetX, GUTTER)), factor);
+        this.want('picture');
+    }
+    zoomBoth(factor, addressesToo = true) {
+        const w = this.window, x = w.xOf(this.event);
+        w.zoomX(x >= w.x0 && x <= w.x1 ? x : (w.x0 + w.x1) / 2, factor);
+        if (addressesToo)
+            w.zoomU((w.u0 + w.u1) / 2, factor);
+        this.want('picture');
+    }
+    zoomTo(rect) {
+        const w = this.window, view = this.view;
+        const x0 = w.xOf(view.t0[rect]), x1 = w.xOf(view.t1[rect]);
+        const u0 = view.u0[rect], u1 = view.u1[rect];
+        w.show(x0 - (x1 - x0) * 0.08, x1 + (x1 - x0) * 0.08, u0 - (u1 - u0) * 0.3, u1 + (u1 - u0) * 0.3);
+    }
+    key(event) {
+        const target = event.target, typing = target && /^(INPUT|SELECT)$/.test(target.tagName) && target.type !== 'checkbox';
+        if (typing) {
+            if (event.key === 'Escape')
+                target.blur();
+            return;
+        }
+        if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open)
+            return;
+        const part = target && target.id;
+        const inPicture = !target || part === 'picture' || target === document.body;
+        const step = this.picture.plotWidth * 0.12, rise = this.picture.plotHeight * 0.12;
+        const focus = id => () => { byId(id).focus(); byId(id).select(); };
+        const moveTo = to => () => this.select(to);
+        const actions = {
+            '?': () => this.help(),
+            'a': focus('address'),
+            '/': () => { this.setTab('events'); focus('filter')(); },
+            'd': () => { this.setTheme(!this.dark); this.apply(); this.want('flame'); },
+            't': () => this.setByTime(!this.byTime),
+            '0': () => { this.window.reset(); this.want('picture'); },
+            '+': () => this.zoomBoth(0.6, false), '=': () => this.zoomBoth(0.6, false),
+            '-': () => this.zoomBoth(1 / 0.6, false),
+            '*': () => this.zoomBoth(0.6), '_': () => this.zoomBoth(1 / 0.6),
+            ',': () => this.stepEvent(-1), '.': () => this.stepEvent(1),
+            'p': moveTo(this.view.peakEvent),
+            '1': () => this.setTab('events'), '2': () => this.setTab('flame'), '3': () => this.setTab('history'),
+            '[': () => this.choose((this.chosen + this.processes.length - 1) % this.processes.length),
+            ']': () => this.choose((this.chosen + 1) % this.processes.length),
+            'Escape': () => this.letGo(),
+        };
+        if (inPicture)
+            Object.assign(actions, {
+                'ArrowLeft': () => this.panPixels(-step, 0), 'ArrowRight': () => this.panPixels(step, 0),
+                'ArrowUp': () => this.panPixels(0, -rise), 'ArrowDown': () => this.panPixels(0, rise),
+                'Home': moveTo(this.view.process.first), 'End': moveTo(this.view.last),
+                'Enter': () => this.pinnedHistory(),
+            });
+        const action = actions[event.key];
+        if (!action)
+            return;
+        if (event.preventDefault)
+            event.preventDefault();
+        action();
+    }
+    pinnedHistory() {
+        if (this.pinned === null) {
+            this.setMoment(this.event, true);
+            return;
+        }
+        const text = rangeText(this.view.start(this.pinned), this.view.end(this.pinned));
+        byId('address').value = text;
+        this.search(text);
+    }
+    stepEvent(step) {
+        let event = this.event + step;
+        while (event > this.view.process.first && event < this.view.last && !this.view.owns(event))
+            event += step;
+        this.select(Math.min(Math.max(event, this.view.process.first), this.view.last));
+    }
+    help() {
+        byId('help-keys').replaceChildren(...HELP.flatMap(([keys, text]) => [element('kbd', '', keys), element('span', '', text)]));
+        byId('help').showModal();
+    }
+}
+
+// As a shell would have to be told.
+function shellWord(word) {
+    return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
+}
+
+async function main() {
+    const text = byId('loading-text'), bar = byId('loading-bar');
+    const progress = (what, from, share) => async part => {
+        text.textContent = what;
+        bar.value = from + share * part;
+        await new Promise(resolve => setTimeout(resolve));
+    };
+    const begun = performance.now();
+    try {
+        const bytes = decodeBase64(document.querySelectorAll('script.trace'));
+        const trace = await readTrace(bytes, progress('reading the trace …', 0, 0.5));
+        if (!trace.run)
+            throw new Error('there is no trace in this page: it ended before anything was told');
+        const lifetimes = await readLifetimes(trace, progress('finding lifetimes …', 0.5, 0.5));
+        window.vastrace = new Page(trace, lifetimes); // for scripts and the console
+        document.body.classList.remove('loading');
+        window.vastrace.want('picture', 'moment', 'table');
+        window.vastrace.loadTime = performance.now() - begun;
+    } catch (error) {
+        text.textContent = 'This page cannot be shown: ' + error.message;
+        bar.hidden = true;
+        throw error;
+    }
+}
+
+document.addEventListener('DOMContentLoaded', main);
