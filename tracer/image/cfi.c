@@ -252,8 +252,10 @@ static bool run_to(struct run *run, struct vt_cursor c, vt_addr at)
                 continue;
             }
         }
-        if (c.bad || next > at || next < run->at)
-            return !c.bad;
+        if (c.bad || next < run->at)
+            return false;
+        if (next > at)
+            return true;
         run->at = next;
     }
     return !c.bad;
