@@ -864,6 +864,29 @@ static void test_schema_is_strict(void **state)
 
 /* ---- outputs ---- */
 
+/* The packed events of a page are those of the JSON Lines of the same story, to a second reader. */
+static void check_page(void (*story)(struct vt_sink *), const char *timeline)
+{
+    static const char page[] = "page.html";
+    char command_line[4096];
+    struct vt_sink *sink = create(scratch(page), NULL, VT_COLOR_NEVER, false);
+
+    story(sink);
+    vt_sink_destroy(sink);
+    snprintf(command_line, sizeof(command_line),
+             PYTHON3 " " SOURCE_DIR "/tests/browser/unpack.py %s " GOLDEN "%s >&2", scratch(page),
+             timeline);
+    assert_int_equal(system(command_line), 0);
+}
+
+static void test_html(void **state)
+{
+    (void)state;
+    check_page(tell_plain, "plain.jsonl");
+    check_page(tell_all, "all.jsonl");
+    check_page(tell_attached, "attached.jsonl");
+}
+
 static void test_formats(void **state)
 {
     (void)state;
@@ -1152,6 +1175,7 @@ int main(void)
         cmocka_unit_test(test_text_is_tame),
         cmocka_unit_test(test_schema),
         cmocka_unit_test(test_schema_is_strict),
+        cmocka_unit_test(test_html),
         cmocka_unit_test(test_formats),
         cmocka_unit_test(test_format_beats_name),
         cmocka_unit_test(test_open_errors),

@@ -28,13 +28,15 @@ class BytesChart {
         if (w.x0 < w.xOf(view.process.first))
             now.fill(0);
         const past = Math.min(view.process.end, view.trace.count);
+        const coarse = w.eventAt(w.x1) - event > width * 256;
         for (let px = 0; px < width; px++) {
             const edge = w.x0 + (px + 1) * per;
             let total = this.shown(now, 0);
             most.set(now);
             while (event + 1 <= past && event + 1 < view.trace.count && w.xOf(event + 1) < edge) {
                 const block = (event + 1) >> BLOCK_SHIFT, end = (block + 1) << BLOCK_SHIFT;
-                if ((event + 1) % 64 === 0 && end <= past && w.xOf(end) < edge) {
+                // Many to a pixel: a block as a whole belongs to the pixel where it begins.
+                if ((event + 1) % 64 === 0 && end <= past && (coarse || w.xOf(end) < edge)) {
                     const peak = this.shown(view.blockPeak, block * kinds);
                     if (peak > total) {
                         total = peak;
@@ -78,9 +80,10 @@ class BytesChart {
             downMost = Math.max(downMost, this.sum(bytes, px, this.down));
         }
         const downHigh = downMost ? Math.round(height * 0.27) : 0, base = height - downHigh - 1;
-        const upHigh = base - 6;
-        this.stack(context, bytes, plot, this.up, base, -upHigh / (upMost || 1));
-        this.stack(context, bytes, plot, this.down, base + 1, (downHigh - 3) / (downMost || 1));
+        const upHigh = base - 6, ratio = window.devicePixelRatio || 1;
+        context.putImageData(this.raster(bytes, plot, height, ratio, [
+            [this.up, base, -upHigh / (upMost || 1)],
+            [this.down, base + 1, (downHigh - 3) / (downMost || 1)]]), Math.round(GUTTER * ratio), 0);
         context.fillStyle = theme.soft;
         context.fillRect(GUTTER, base, plot, 1);
         context.font = '10px ' + FONT;
@@ -98,7 +101,7 @@ class BytesChart {
         context.fillRect(GUTTER - 5, base - upHigh, 5, 1);
         context.fillRect(GUTTER - 5, base, 5, 1);
         context.textAlign = 'left';
-        this.scale = {base, plot, bytes};
+        this.drawn = true;
     }
     sum(bytes, px, kinds) {
         let total = 0;
@@ -107,30 +110,30 @@ class BytesChart {
                 total += bytes[px * this.view.kinds + k];
         return total;
     }
-    stack(context, bytes, plot, order, base, scale) {
-        const foot = new Float64Array(plot);
-        for (const kind of order) {
-            if (this.hidden.has(kind))
-                continue;
-            let any = false;
-            const style = this.theme.kinds[kind];
-            context.beginPath();
-            for (let px = 0; px < plot; px++) {
-                const value = bytes[px * this.view.kinds + kind];
-                if (!value)
-                    continue;
-                any = true;
-                const y0 = base + foot[px] * scale, y1 = base + (foot[px] + value) * scale;
-                context.rect(GUTTER + px, Math.min(y0, y1), 1, Math.abs(y1 - y0));
-                foot[px] += value;
+    // Painted straight into pixels, as the picture is, with the same patterns.
+    raster(bytes, plot, height, ratio, stacks) {
+        const wide = Math.round(plot * ratio), high = Math.round(height * ratio), kinds = this.view.kinds;
+        if (!this.image || this.image.width !== wide || this.image.height !== high)
+            this.image = new ImageData(wide, high);
+        const pixels = new Uint32Array(this.image.data.buffer);
+        pixels.fill(this.theme.groundPacked);
+        for (const [order, base, scale] of stacks)
+            for (let x = 0; x < wide; x++) {
+                const at = Math.min(Math.floor(x / ratio), plot - 1) * kinds;
+                let sum = 0;
+                for (const kind of order) {
+                    const value = bytes[at + kind];
+                    if (!value || this.hidden.has(kind))
+                        continue;
+                    const y0 = (base + sum * scale) * ratio, y1 = (base + (sum + value) * scale) * ratio;
+                    const top = Math.max(0, Math.round(Math.min(y0, y1)));
+                    const bottom = Math.min(high, Math.round(Math.max(y0, y1)));
+                    const style = this.theme.kinds[kind], inked = PATTERNS[style.pattern];
+                    for (let y = top, p = top * wide + x; y < bottom; y++, p += wide)
+                        pixels[p] = inked(x, y) ? style.ink : style.fill;
+                    sum += value;
+                }
             }
-            if (!any)
-                continue;
-            context.fillStyle = this.pattern(context, kind, style);
-            context.fill();
-        }
-    }
-    pattern(context, kind, style) {
-        return style.pattern ? context.createPattern(this.theme.swatch(kind, 60), 'repeat') : style.css;
+        return this.image;
     }
 }

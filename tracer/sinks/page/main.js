@@ -600,7 +600,7 @@ class Page {
     }
     hoverBytes(event) {
         const x = event.offsetX;
-        if (!this.bytes.scale || x < GUTTER)
+        if (!this.bytes.drawn || x < GUTTER)
             return;
         const at = this.window.eventAt(this.picture.toX(x)), bytes = this.view.bytesAt(at);
         if (!this.fixed)

@@ -2,10 +2,11 @@
 // painted straight into pixels, and what is smaller than a pixel is taken from the tree's sums, so
 // that a million of them move smoothly.
 
-const GUTTER = 104;   // for addresses, left of the plot
+const GUTTER = 116;   // for addresses, left of the plot
 const FOOT = 34;      // for events and time, below it
 const TICKS = 11;     // the strip of events within the foot
 const LABELS_MOST = 400;
+const POINTS_MOST = 3000; // of the lines of stack pointers and the break
 
 // What part of time and of addresses is shown. All places on the axis of time are in `x`: by the
 // clock nanoseconds, else events.
@@ -303,7 +304,7 @@ class Picture {
     drawLines(context) {
         const {trace, process, axis} = this.view, w = this.window;
         const from = Math.max(process.first, w.eventAt(w.x0)), to = w.eventAt(w.x1);
-        const stride = Math.max(1, Math.floor((to - from) / 20000));
+        const stride = Math.max(1, Math.floor((to - from) / POINTS_MOST));
         const lines = new Map();
         const add = (key, x, unit, dash) => {
             let line = lines.get(key);
@@ -431,32 +432,23 @@ class Picture {
         context.fillRect(0, top, this.width, FOOT);
         context.fillStyle = theme.fold;
         context.fillRect(GUTTER, top + 1, this.plotWidth, TICKS);
-        const columns = new Uint16Array(Math.ceil(this.plotWidth) + 1);
-        const from = Math.max(process.first, w.eventAt(w.x0)), to = w.eventAt(w.x1), marks = [];
-        const stride = Math.max(1, Math.floor((to - from) / 200000));
-        for (let event = from; event <= to; event += stride) {
-            if (this.view.order && !this.view.owns(event))
-                continue;
-            const px = Math.round(this.toPx(w.xOf(event)) - GUTTER);
-            if (px < 0 || px >= columns.length)
-                continue;
-            if (columns[px] < 60000)
-                columns[px] += stride;
-            if (trace.cause.data[event] < FIRST_CALL && trace.causeName(event) !== 'fault' &&
-                marks.length < 500)
-                marks.push({px, event});
-        }
         context.fillStyle = theme.soft;
-        for (let px = 0; px < columns.length; px++) {
-            if (!columns[px])
+        const count = event => this.view.order ? this.view.order[event] : event;
+        for (let px = 0, done = w.eventAt(w.x0 - 1e-9); px < this.plotWidth; px++) {
+            const next = w.eventAt(this.toX(GUTTER + px + 1));
+            const events = count(next + 1) - count(done + 1) + (px === 0 && done === process.first ? 1 : 0);
+            done = next;
+            if (events <= 0)
                 continue;
-            const high = Math.min(TICKS - 1, 4 + 1.6 * Math.log2(columns[px]));
+            const high = Math.min(TICKS - 1, 4 + 1.6 * Math.log2(events));
             context.fillRect(GUTTER + px, top + 1 + TICKS - high, 1, high);
         }
-        const alarming = new Set(['signal', 'resync']);
-        for (const {px, event} of marks) {
-            context.fillStyle = alarming.has(trace.causeName(event)) ? theme.alarm : theme.accent;
-            context.fillRect(GUTTER + px - 1, top + 1, 2, TICKS);
+        for (const event of this.view.marks) {
+            const px = this.toPx(w.xOf(event)), cause = trace.causeName(event);
+            if (px < GUTTER || px > this.width)
+                continue;
+            context.fillStyle = cause === 'signal' || cause === 'resync' ? theme.alarm : theme.accent;
+            context.fillRect(Math.round(px) - 1, top + 1, 2, TICKS);
         }
         context.fillStyle = theme.soft;
         context.font = '10px ' + FONT;

@@ -78,6 +78,7 @@ class View {
         this.axis = new Axis(this);
         this.placeRects();
         this.buildOrder();
+        this.findMarks();
     }
 
     // ---- rectangles ----
@@ -290,6 +291,16 @@ class View {
             this.order[event + 1] = this.order[event] +
                 (mine[this.trace.thread.data[event]] && event >= this.process.first &&
                  event <= this.process.end ? 1 : 0);
+    }
+    // What is no call and no fault: programs, processes and threads that begin and end, signals.
+    findMarks() {
+        const fault = this.trace.run.causes.indexOf('fault'), past = Math.min(this.process.end, this.trace.count - 1);
+        this.marks = [];
+        for (let event = this.process.first; event <= past; event++) {
+            const cause = this.trace.cause.data[event];
+            if (cause < FIRST_CALL && cause !== fault && this.owns(event) && this.marks.length < 5000)
+                this.marks.push(event);
+        }
     }
     // Does this event belong to the process's spaces (its vfork child's do, too)?
     owns(event) {
