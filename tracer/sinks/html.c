@@ -307,7 +307,10 @@ static void json_run(struct vt_buf *out, const struct vt_run *run)
         vt_buf_char(out, i ? ',' : '[');
         json_text(out, vt_cause_name((enum vt_cause)i));
     }
-    vt_buf_str(out, "]}");
+    vt_buf_char(out, ']');
+    NAME(out, "words");
+    vt_add_words_json(out);
+    vt_buf_char(out, '}');
 }
 
 static void json_exec(struct vt_buf *out, const struct vt_exec_info *exec)

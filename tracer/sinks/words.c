@@ -81,6 +81,12 @@ struct bit {
 };
 
 /* The sharing type is a number in the lowest bits, not a bit: see add_mmap_flags(). */
+static const struct bit map_types[] = {
+    {MAP_SHARED, "MAP_SHARED"},
+    {MAP_PRIVATE, "MAP_PRIVATE"},
+    {MAP_SHARED_VALIDATE, "MAP_SHARED_VALIDATE"},
+};
+
 static const struct bit mmap_bits[] = {
     {MAP_FIXED, "MAP_FIXED"},
     {MAP_ANONYMOUS, "MAP_ANONYMOUS"},
@@ -196,23 +202,6 @@ static void add_bits(struct vt_buf *out, uint64_t value, const struct bit *bits,
     }
 }
 
-static void add_mmap_flags(struct vt_buf *out, uint64_t value)
-{
-    static const char *const types[] = {NULL, "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE"};
-    uint64_t type = value & 0xf;
-
-    if (type < VT_COUNTOF(types) && types[type])
-        vt_buf_str(out, types[type]);
-    else
-        add_number(out, type);
-    add_bits(out, value & ~UINT64_C(0xf), mmap_bits, VT_COUNTOF(mmap_bits), "|");
-}
-
-static void add_mremap_flags(struct vt_buf *out, uint64_t value)
-{
-    add_bits(out, value, mremap_bits, VT_COUNTOF(mremap_bits), "");
-}
-
 static void add_value(struct vt_buf *out, uint64_t value, const struct bit *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -222,6 +211,17 @@ static void add_value(struct vt_buf *out, uint64_t value, const struct bit *valu
         }
     }
     add_number(out, value);
+}
+
+static void add_mmap_flags(struct vt_buf *out, uint64_t value)
+{
+    add_value(out, value & 0xf, map_types, VT_COUNTOF(map_types));
+    add_bits(out, value & ~UINT64_C(0xf), mmap_bits, VT_COUNTOF(mmap_bits), "|");
+}
+
+static void add_mremap_flags(struct vt_buf *out, uint64_t value)
+{
+    add_bits(out, value, mremap_bits, VT_COUNTOF(mremap_bits), "");
 }
 
 static void add_advice(struct vt_buf *out, uint64_t value)
@@ -297,4 +297,34 @@ void vt_add_result(struct vt_buf *out, int64_t result)
         vt_buf_str(out, "0x");
         vt_buf_hex(out, (uint64_t)result, 0);
     }
+}
+
+static void add_table(struct vt_buf *out, const char *name, const struct bit *bits, size_t count)
+{
+    vt_buf_printf(out, "\"%s\":{", name);
+    for (size_t i = 0; i < count; i++)
+        vt_buf_printf(out, "%s\"%llu\":\"%s\"", i ? "," : "", (unsigned long long)bits[i].value,
+                      bits[i].name);
+    vt_buf_str(out, "},");
+}
+
+void vt_add_words_json(struct vt_buf *out)
+{
+    enum { ERRORS_END = 520 }; /* beyond the kernel's own */
+    const char *separator = "";
+
+    vt_buf_char(out, '{');
+    add_table(out, "mapType", map_types, VT_COUNTOF(map_types));
+    add_table(out, "mmap", mmap_bits, VT_COUNTOF(mmap_bits));
+    add_table(out, "mremap", mremap_bits, VT_COUNTOF(mremap_bits));
+    add_table(out, "advice", advice_values, VT_COUNTOF(advice_values));
+    add_table(out, "prctl", prctl_values, VT_COUNTOF(prctl_values));
+    vt_buf_str(out, "\"errors\":{");
+    for (int error = 1; error < ERRORS_END; error++) {
+        if (!vt_errno_name(error))
+            continue;
+        vt_buf_printf(out, "%s\"%d\":\"%s\"", separator, error, vt_errno_name(error));
+        separator = ",";
+    }
+    vt_buf_str(out, "}}");
 }

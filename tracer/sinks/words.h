@@ -31,6 +31,13 @@ void vt_add_duration(struct vt_buf *out, int64_t ns);
  */
 void vt_add_call(struct vt_buf *out, const struct vt_call *call);
 
+/*
+ * The names above as one JSON object, for a reader that puts calls into words by itself:
+ * {"mmap": {"32": "MAP_ANONYMOUS", ...}, "mapType": ..., "mremap": ..., "advice": ..., "prctl": ...,
+ * "errors": {"12": "ENOMEM", ...}}.
+ */
+void vt_add_words_json(struct vt_buf *out);
+
 /* The result of a call that did not fail: small numbers in decimal, others as 0x... */
 void vt_add_result(struct vt_buf *out, int64_t result);
 

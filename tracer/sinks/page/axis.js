@@ -16,15 +16,16 @@ class Axis {
         const used = this.pieces.reduce((sum, piece) => sum + (piece.gap ? 0 : weightOf(piece)), 0);
         const mark = Math.max(GAP_WEIGHT, used / 28);
         let u = 0;
-        for (const piece of this.pieces) {
+        this.pieces.forEach((piece, i) => {
             const size = piece.end - piece.start;
             piece.u0 = u;
             if (piece.gap)
-                u += size <= SMALL_GAP ? 0.5 + 0.25 * Math.log2(1 + size) : mark;
+                u += size <= SMALL_GAP ? 0.5 + 0.25 * Math.log2(1 + size)
+                                       : this.pieces[i + 1].brief ? mark * 0.3 : mark;
             else
                 u += weightOf(piece);
             piece.u1 = u;
-        }
+        });
         this.top = u || 1;
     }
 
@@ -34,7 +35,8 @@ class Axis {
         for (let i = 0; i < view.count; i++) {
             const id = view.id[i], state = view.stateOf(i);
             const image = rects.image.data[id] || state.object, kind = state.kind;
-            const key = image ? image * 32 + (fine ? kind : 31) : KIND_FAMILY[view.trace.run.kinds[kind]] || 0;
+            const passing = view.brief[i] ? 2 ** 40 : 0;
+            const key = passing + (image ? image * 32 + (fine ? kind : 31) : KIND_FAMILY[view.trace.run.kinds[kind]] || 0);
             let group = groups.get(key);
             if (!group)
                 groups.set(key, group = new Map());
@@ -43,29 +45,32 @@ class Axis {
                 group.set(start, end);
         }
         const areas = [];
-        for (const group of groups.values()) {
+        for (const [key, group] of groups) {
+            const lasts = key > 2 ** 39 ? 0 : 1;
             let area = null;
             for (const start of Float64Array.from(group.keys()).sort()) {
                 const end = group.get(start);
                 if (area && start <= area.end)
                     area.end = Math.max(area.end, end);
                 else
-                    areas.push(area = {start, end});
+                    areas.push(area = {start, end, lasts});
             }
         }
         const cuts = [];
-        for (const {start, end} of areas)
-            cuts.push({at: start, step: 1}, {at: end, step: -1});
+        for (const {start, end, lasts} of areas)
+            cuts.push({at: start, step: 1, lasts}, {at: end, step: -1, lasts: -lasts});
         return cuts.sort((a, b) => a.at - b.at);
     }
     piecesOf(cuts) {
         const pieces = [];
-        let depth = 0;
+        let depth = 0, lasting = 0;
         for (let i = 0; i < cuts.length; i++) {
             depth += cuts[i].step;
+            lasting += cuts[i].lasts;
             const next = cuts[i + 1];
             if (next && next.at > cuts[i].at)
-                pieces.push({start: cuts[i].at, end: next.at, gap: depth === 0});
+                pieces.push({start: cuts[i].at, end: next.at, gap: depth === 0,
+                             brief: lasting === 0});
         }
         return pieces;
     }
@@ -79,6 +84,7 @@ class Axis {
                     (last.gap || piece.gap ? piece.end - last.start < limit * 64 : true)) {
                     last.end = piece.end;
                     last.gap = last.gap && piece.gap;
+                    last.brief = last.brief && piece.brief;
                 } else {
                     joined.push({...piece});
                 }
@@ -126,7 +132,7 @@ class Axis {
 }
 
 function weightOf(piece) {
-    return 1.5 + Math.log2(1 + piece.end - piece.start);
+    return (1.5 + Math.log2(1 + piece.end - piece.start)) * (piece.brief ? 0.12 : 1);
 }
 
 // Kinds without a file that lie in one area by turns.

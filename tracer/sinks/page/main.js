@@ -20,6 +20,8 @@ const HELP = [
     ['?', 'this list'],
 ];
 
+const BURST = 0.03; // half of the events in this share of the time
+
 class Tip {
     constructor(box) {
         this.box = box;
@@ -139,7 +141,9 @@ class Page {
         if (!this.views.has(process))
             this.views.set(process, new View(this.trace, this.lifetimes, process));
         this.view = this.views.get(process);
+        this.byTime = this.choseScale ? this.byTime : !this.isBurst();
         this.window = new Window(this.view, this.byTime);
+        this.showScale();
         this.event = this.view.last;
         this.pinned = null;
         this.hover = null;
@@ -193,15 +197,26 @@ class Page {
             legend.append(button);
         });
     }
+    // Do most events lie so close together that by the clock none could be told from another?
+    isBurst() {
+        const {view, trace} = this, {first} = view.process, w = new Window(view, true);
+        const middle = new Window(view, false).eventAt((w.view.order ? w.view.order[first] + w.view.order[view.last]
+                                                                     : first + view.last) / 2);
+        return trace.time.data[middle] - trace.time.data[first] < BURST * (w.endX - w.startX);
+    }
+    showScale() {
+        byId('by-time').setAttribute('aria-pressed', String(this.byTime));
+        byId('by-event').setAttribute('aria-pressed', String(!this.byTime));
+    }
     setByTime(byTime) {
         this.byTime = byTime;
+        this.choseScale = true;
         const events = [this.window.eventAt(this.window.x0), this.window.eventAt(this.window.x1)];
         const whole = this.window.isWhole, {u0, u1} = this.window;
         this.window = new Window(this.view, byTime);
         if (!whole)
             this.window.show(this.window.xOf(events[0]), this.window.xOf(events[1] + 1), u0, u1);
-        byId('by-time').setAttribute('aria-pressed', String(byTime));
-        byId('by-event').setAttribute('aria-pressed', String(!byTime));
+        this.showScale();
         this.apply();
     }
     setMoment(event, fixed) {
@@ -347,8 +362,7 @@ class Page {
                                            (thread.tid !== thread.pid ? ` of ${thread.pid}` : '')));
         const call = trace.callOf(event);
         if (call)
-            parts.push(element('div', 'call', callText(call) + (call.failed ? ` failed: errno ${call.result}`
-                                                                            : ` = ${argumentText(call.result > 65535n ? 'addr' : '', call.result)}`)));
+            parts.push(element('div', 'call', `${callText(call, trace.run.words)} ${resultText(call, trace.run.words)}`));
         const words = this.table.words(event, past, past);
         if (words && !call)
             parts.push(element('div', 'soft', words));

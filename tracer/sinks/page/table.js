@@ -190,7 +190,7 @@ class EventTable {
         }
         if (trace.cause.data[event] >= FIRST_CALL && past === first) {
             const call = trace.callOf(event);
-            words.push(callText(call) + (call.failed ? ' failed: errno ' + call.result : ''));
+            words.push(callText(call, trace.run.words) + (call.failed ? ' ' + resultText(call, trace.run.words) : ''));
         }
         if (trace.notes.has(event))
             words.push(trace.notes.get(event));
@@ -198,19 +198,49 @@ class EventTable {
     }
 }
 
-// "mprotect(addr=7ffff7fb2000, length=16K, prot=r--)"
-function callText(call) {
-    return call.name + '(' + call.args.map(([name, value]) => `${name}=${argumentText(name, value)}`).join(', ') + ')';
+// "mprotect(addr=7ffff7fb2000, length=16K, prot=r--)"; `words` are the trace's names for values.
+function callText(call, words) {
+    return call.name + '(' + call.args.map(([name, value]) =>
+        `${name}=${argumentText(call.name, name, value, words)}`).join(', ') + ')';
 }
 
-function argumentText(name, value) {
+function resultText(call, words) {
+    if (call.failed)
+        return `failed: ${words.errors[call.result] || 'errno ' + call.result}`;
+    return '= ' + (call.result > 65535n ? '0x' + call.result.toString(16) : String(call.result));
+}
+
+function argumentText(call, name, value, words) {
     if (/addr|start|brk/.test(name))
         return value.toString(16);
     if (/len|size/.test(name))
         return exactSize(value);
-    if (/^fd$/.test(name))
-        return String(Number(BigInt.asIntN(32, value)));
+    if (name === 'fd')
+        return String(BigInt.asIntN(32, value));
     if (/prot/.test(name) && value < 8n)
         return permText(Number(value), 0).slice(0, 3);
+    if (name === 'flags' && /mmap/.test(call))
+        return [words.mapType[value & 15n] || numberText(value & 15n),
+                ...bitNames(value & ~15n, words.mmap)].join('|');
+    if (name === 'flags' && /mremap/.test(call))
+        return bitNames(value, words.mremap).join('|') || '0';
+    if (/advice|behavior/.test(name))
+        return words.advice[value] || numberText(value);
+    if (name === 'option' && /prctl/.test(call))
+        return words.prctl[value] || numberText(value);
+    return numberText(value);
+}
+
+function bitNames(value, names) {
+    const found = [];
+    for (const [bit, name] of Object.entries(names))
+        if (value & BigInt(bit)) {
+            found.push(name);
+            value &= ~BigInt(bit);
+        }
+    return value ? [...found, numberText(value)] : found;
+}
+
+function numberText(value) {
     return value > 9n ? '0x' + value.toString(16) : String(value);
 }

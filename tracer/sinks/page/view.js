@@ -3,6 +3,7 @@
 
 const LEAF_SHIFT = 5;     // a leaf of the tree is 32 events
 const BLOCK_SHIFT = 6;    // bytes by kind are kept every 64 events
+const BRIEF = 0.05;       // of a process's life
 const MERGED_MOST = 256;  // more different rectangles than this are not summed up
 
 // The processes of a trace: {pid, name, path, first, end, how, segments: [{space, from, to}], ...}
@@ -85,8 +86,9 @@ class View {
 
     takeRects() {
         const rects = this.lifetimes, id = new Column(Int32Array), t0 = new Column(Int32Array);
-        const t1 = new Column(Int32Array);
+        const t1 = new Column(Int32Array), brief = new Column(Uint8Array);
         for (const {space, from, to} of this.process.segments) {
+            const passing = this.isBrief(from, to) ? 1 : 0;
             const own = rects.spaces.get(space);
             for (let i = 0; own && i < own.rects.length; i++) {
                 const rect = own.rects.data[i];
@@ -97,15 +99,23 @@ class View {
                 id.push(rect);
                 t0.push(born);
                 t1.push(died);
+                brief.push(passing);
             }
         }
         this.count = id.length;
         this.id = id.data.subarray(0, this.count);
         this.t0 = t0.data.subarray(0, this.count);
         this.t1 = t1.data.subarray(0, this.count);
+        this.brief = brief.data; // in a space that the process soon left for another
         this.kind = new Uint8Array(this.count);
         for (let i = 0; i < this.count; i++)
             this.kind[i] = this.stateOf(i).kind;
+    }
+    // A child between its fork and its exec has its parent's map, which is seldom of interest.
+    isBrief(from, to) {
+        const timeOf = event => event < this.trace.count ? this.trace.time.data[event] : this.trace.duration;
+        const whole = timeOf(Math.min(this.process.end, this.trace.count)) - timeOf(this.process.first);
+        return this.process.segments.length > 1 && timeOf(to) - timeOf(from) < BRIEF * whole;
     }
     stateOf(rect) {
         return this.trace.states[this.lifetimes.state.data[this.id[rect]]];
