@@ -2,8 +2,8 @@
  * objects.c - hides how backing objects are interned: an open-addressing hash
  * table of pointers, keyed by all attributes but the page size.
  *
- * Invariants: an object never moves or changes once handed out (its page size
- * may be filled in while it is 0); capacity is a power of two and at most
+ * Invariants: an object never moves or changes once handed out (another thread
+ * may be reading it); capacity is a power of two and at most
  * three quarters full.
  */
 #include <stdlib.h>
@@ -78,11 +78,8 @@ const struct vt_object *vt_objects_intern(struct vt_objects *objects, const stru
     if (objects->count * 4 >= objects->capacity * 3 && !grow(objects))
         return NULL;
     struct vt_object **slot = find_slot(objects->slots, objects->capacity, like);
-    if (*slot) {
-        if (!(*slot)->page_size)
-            (*slot)->page_size = like->page_size;
+    if (*slot)
         return *slot;
-    }
     size_t length = strlen(like->name) + 1;
     struct vt_object *object = malloc(sizeof(*object) + length);
     if (!object)

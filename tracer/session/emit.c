@@ -1,66 +1,87 @@
 /*
- * emit.c - hides the queue between a stop and the sinks, the filter, and what
- * happens to an output that fails.
+ * emit.c - hides the way of an event from a stop to the sinks: copied into a
+ * batch while its thread is stopped, handed over when the batch is worth it,
+ * then given names, filtered and written by a thread of its own. So neither
+ * formatting nor storage nor the reading of symbols holds up the traced program.
  *
- * An event whose stack has no names yet waits here, and all that come after it
- * (stacks.c names them meanwhile), so that reading symbols does not hold up the traced program.
- *
- * Invariants: sequence numbers have no gaps before the filter; an output that
- * failed once is told of once and never written again; the traced program
- * never suffers from it.
+ * Invariants: there are two batches; the front one is the tracer's, the back
+ * one the writer's while it is `busy`. What their events point to besides never
+ * changes while the session lives (objects, parts of ELF files, stacks but for
+ * their names, which are the writer's). Sequence numbers have no gaps before
+ * the filter. An output that failed once is told of once and never written
+ * again; the traced program never suffers from it.
  */
 #include "session/emit.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "engine/arch.h"
 
-/* The most events that wait for the names of stacks: then the traced program waits too. */
-#define HELD_MAX 4096
+/* Events that are worth waking the writer for. */
+#define BATCH 256
+/* The most events that may wait for it: then the traced program waits, too. */
+#define BATCH_MAX 16384
 
-/* An event and copies of what it points to. */
-struct vt_pending {
-    struct vt_event event;
-    size_t from;
-    struct vt_call call;
+/* What few events have. */
+struct rare {
     struct vt_exec_info exec;
     struct vt_exit_info exit;
     struct vt_process_totals totals;
     struct vt_fault_info fault;
     struct vt_stack_use stacks[VT_STACK_USES]; /* of exit */
-    char *text;                                /* the path of exec or the name of exit, owned */
+    char text[];                               /* the path of exec or the name of exit */
 };
 
-void vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config)
-{
-    *emitter = (struct vt_emitter){.config = config};
-}
+/* An event and copies of what it points to; its pointers are set when it is told. */
+struct pending {
+    struct vt_event event;
+    size_t from; /* its first change */
+    struct vt_call call;
+    struct rare *rare; /* owned; null: it has nothing of that */
+};
 
-void vt_emitter_deinit(struct vt_emitter *emitter)
-{
-    for (size_t i = 0; i < emitter->pending_count; i++)
-        free(emitter->pending[i].text);
-    vt_changes_deinit(&emitter->changes);
-    vt_changes_deinit(&emitter->shown);
-    free(emitter->details);
-    free(emitter->shown_details);
-    free(emitter->pending);
-}
+struct vt_batch {
+    struct vt_changes changes; /* of all its events, one after the other */
+    struct vt_detail *details; /* as many */
+    size_t detail_capacity;
+    struct pending *events;
+    size_t count;
+    size_t capacity;
+    bool flush; /* write out what the sinks have buffered, afterwards */
+};
 
-static void emit_some(struct vt_emitter *emitter, bool wait, size_t held);
+struct vt_outlet {
+    struct vt_batch batches[2];
+    struct vt_batch *back;
+    struct vt_changes shown; /* scratch of the filter */
+    struct vt_detail *shown_details;
+    size_t shown_capacity;
+    bool sink_gone[VT_SINKS_MAX]; /* failed and given up */
+    bool sink_failed;
+
+    pthread_t thread;
+    bool running; /* there is a thread; without one the tracer does its work */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    pthread_cond_t idle;
+    bool busy; /* the back batch is not done; under the lock, as is: */
+    bool stop;
+};
 
 /* ---- sinks ---------------------------------------------------------------------- */
 
 static void give_up(struct vt_emitter *emitter, size_t i, int rc, const struct vt_error *err)
 {
-    emitter->sink_gone[i] = true;
+    emitter->outlet->sink_gone[i] = true;
     /* A reader that has seen enough (`| head`) is no failure of ours. */
     if (rc == -EPIPE)
         return;
-    emitter->sink_failed = true;
+    emitter->outlet->sink_failed = true;
     if (emitter->config->warn)
         emitter->config->warn(emitter->config->warn_context, err->text);
 }
@@ -70,35 +91,14 @@ static void give_up(struct vt_emitter *emitter, size_t i, int rc, const struct v
     for (size_t i_ = 0; i_ < (emitter)->config->sink_count; i_++) {                                \
         struct vt_error err = {0};                                                                 \
         struct vt_sink *sink = (emitter)->config->sinks[i_];                                       \
-        if ((emitter)->sink_gone[i_])                                                              \
+        if ((emitter)->outlet->sink_gone[i_])                                                      \
             continue;                                                                              \
         int rc = (call);                                                                           \
         if (rc < 0)                                                                                \
             give_up((emitter), i_, rc, &err);                                                      \
     }
 
-void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run)
-{
-    FOR_EACH_SINK(emitter, vt_sink_begin(sink, run, &err))
-        ;
-    emitter->dirty = true;
-}
-
-void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns)
-{
-    emit_some(emitter, false, 0);
-    FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err))
-        ;
-    emitter->dirty = emitter->pending_count > 0;
-    emitter->flushed_ns = now_ns;
-}
-
-void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
-{
-    vt_emit_all(emitter);
-    FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err))
-        ;
-}
+/* ---- the filter ------------------------------------------------------------------- */
 
 bool vt_session_knows_event(const char *name)
 {
@@ -130,8 +130,6 @@ const char *vt_session_event_name(size_t index)
     return NULL;
 }
 
-/* ---- the filter ------------------------------------------------------------------- */
-
 static bool is_named(const struct vt_emitter *emitter, const char *name)
 {
     const char *const *names = emitter->config->event_names;
@@ -152,158 +150,290 @@ static bool of_shown_kind(const struct vt_change *change, uint32_t mask)
 }
 
 /* Leave out the changes of other kinds. Returns false if nothing is left to show. */
-static bool filter_kinds(struct vt_emitter *emitter, struct vt_event *event)
+static bool filter_kinds(const struct vt_emitter *emitter, struct vt_event *event)
 {
+    struct vt_outlet *outlet = emitter->outlet;
     uint32_t mask = emitter->config->kind_mask;
     if (!mask || event->exit || event->fault)
         return true;
-    emitter->shown.count = 0;
-    if (vt_reserve((void **)&emitter->shown.items, &emitter->shown.capacity, event->change_count,
-                   sizeof(*emitter->shown.items)) ||
-        vt_reserve((void **)&emitter->shown_details, &emitter->shown_capacity, event->change_count,
-                   sizeof(*emitter->shown_details)))
+    outlet->shown.count = 0;
+    if (vt_reserve((void **)&outlet->shown.items, &outlet->shown.capacity, event->change_count,
+                   sizeof(*outlet->shown.items)) ||
+        vt_reserve((void **)&outlet->shown_details, &outlet->shown_capacity, event->change_count,
+                   sizeof(*outlet->shown_details)))
         return true; /* better too much than too little */
     for (size_t i = 0; i < event->change_count; i++) {
         if (!of_shown_kind(&event->changes[i], mask))
             continue;
-        emitter->shown_details[emitter->shown.count] = event->details[i];
-        emitter->shown.items[emitter->shown.count++] = event->changes[i];
+        outlet->shown_details[outlet->shown.count] = event->details[i];
+        outlet->shown.items[outlet->shown.count++] = event->changes[i];
     }
-    event->changes = emitter->shown.items;
-    event->details = emitter->shown_details;
-    event->change_count = emitter->shown.count;
+    event->changes = outlet->shown.items;
+    event->details = outlet->shown_details;
+    event->change_count = outlet->shown.count;
     return event->change_count > 0;
 }
 
 bool vt_emit_wants(const struct vt_emitter *emitter, const struct vt_event *event, size_t from)
 {
+    const struct vt_changes *changes = &emitter->front->changes;
     uint32_t mask = emitter->config->kind_mask;
 
     if (emitter->config->event_names && !is_named(emitter, vt_event_cause_name(event)))
         return false;
-    for (size_t i = from; mask && i < emitter->changes.count; i++)
-        if (of_shown_kind(&emitter->changes.items[i], mask))
+    for (size_t i = from; mask && i < changes->count; i++)
+        if (of_shown_kind(&changes->items[i], mask))
             return true;
     return !mask;
 }
 
-/* ---- the queue --------------------------------------------------------------------- */
+/* ---- the writer's side --------------------------------------------------------------- */
 
-bool vt_emit_reserve_details(struct vt_emitter *emitter)
-{
-    return !vt_reserve((void **)&emitter->details, &emitter->detail_capacity,
-                       emitter->changes.count + 1, sizeof(*emitter->details));
-}
-
-bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, size_t from)
-{
-    if (vt_reserve((void **)&emitter->pending, &emitter->pending_capacity,
-                   emitter->pending_count + 1, sizeof(*emitter->pending)))
-        return false;
-    const char *text = event->exec ? event->exec->path : event->exit ? event->exit->name : NULL;
-    char *copy = text ? strdup(text) : NULL;
-    if (text && !copy)
-        return false;
-    struct vt_pending *p = &emitter->pending[emitter->pending_count++];
-    p->text = copy;
-    p->event = *event;
-    p->event.seq = ++emitter->seq;
-    p->event.time_ns -= emitter->start_ns;
-    p->event.change_count = emitter->changes.count - from;
-    p->from = from;
-    if (event->call)
-        p->call = *event->call;
-    if (event->exec)
-        p->exec = *event->exec;
-    if (event->fault)
-        p->fault = *event->fault;
-    if (event->exit) {
-        p->exit = *event->exit;
-        p->totals = *event->exit->totals;
-        if (p->exit.stack_count)
-            memcpy(p->stacks, event->exit->stacks, p->exit.stack_count * sizeof(p->stacks[0]));
-    }
-    return true;
-}
-
-static void emit(struct vt_emitter *emitter, struct vt_pending *p)
+static void tell(struct vt_emitter *emitter, const struct vt_batch *batch, struct pending *p)
 {
     struct vt_event *event = &p->event;
-    /* Pointers are set only now: the arrays may have moved while events were queued. */
-    event->changes = emitter->changes.items + p->from;
-    event->details = emitter->details + p->from;
+    event->changes = batch->changes.items + p->from;
+    event->details = batch->details + p->from;
     if (event->call)
         event->call = &p->call;
     if (event->fault)
-        event->fault = &p->fault;
+        event->fault = &p->rare->fault;
     if (event->exec) {
-        event->exec = &p->exec;
-        p->exec.path = p->text;
+        event->exec = &p->rare->exec;
+        p->rare->exec.path = p->rare->text;
     }
     if (event->exit) {
-        event->exit = &p->exit;
-        p->exit.name = p->text;
-        p->exit.totals = &p->totals;
-        p->exit.stacks = p->stacks;
+        event->exit = &p->rare->exit;
+        p->rare->exit.name = p->rare->text;
+        p->rare->exit.totals = &p->rare->totals;
+        p->rare->exit.stacks = p->rare->stacks;
     }
     if (emitter->config->event_names && !is_named(emitter, vt_event_cause_name(event)))
         return;
     if (!filter_kinds(emitter, event))
         return;
+    if (event->stack)
+        vt_stacks_name(emitter->stacks, event->stack);
     FOR_EACH_SINK(emitter, vt_sink_event(sink, event, &err))
         ;
-    emitter->dirty = true;
 }
 
-/* Everything before `head` is out: forget it. */
-static void compact(struct vt_emitter *emitter, size_t head)
+static void clear(struct vt_batch *batch)
 {
-    size_t left = emitter->pending_count - head;
-    size_t from = left ? emitter->pending[head].from : emitter->changes.count;
+    for (size_t i = 0; i < batch->count; i++)
+        free(batch->events[i].rare);
+    batch->count = batch->changes.count = 0;
+    batch->flush = false;
+}
 
-    emitter->changes.count -= from;
-    emitter->pending_count = left;
-    emitter->pending_head = 0;
-    if (!left)
+static void tell_back(struct vt_emitter *emitter)
+{
+    struct vt_batch *batch = emitter->outlet->back;
+    for (size_t i = 0; i < batch->count; i++)
+        tell(emitter, batch, &batch->events[i]);
+    if (batch->flush)
+        FOR_EACH_SINK(emitter, vt_sink_flush(sink, &err))
+            ;
+    clear(batch);
+}
+
+static void *write_batches(void *argument)
+{
+    struct vt_emitter *emitter = argument;
+    struct vt_outlet *outlet = emitter->outlet;
+
+    pthread_mutex_lock(&outlet->lock);
+    while (!outlet->stop || outlet->busy) {
+        if (!outlet->busy) {
+            pthread_cond_wait(&outlet->work, &outlet->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&outlet->lock);
+        tell_back(emitter);
+        pthread_mutex_lock(&outlet->lock);
+        outlet->busy = false;
+        pthread_cond_signal(&outlet->idle);
+    }
+    pthread_mutex_unlock(&outlet->lock);
+    return NULL;
+}
+
+static void stop_writer(struct vt_outlet *outlet)
+{
+    if (!outlet->running)
         return;
-    memmove(emitter->pending, emitter->pending + head, left * sizeof(*emitter->pending));
-    if (emitter->changes.count) {
-        memmove(emitter->changes.items, emitter->changes.items + from,
-                emitter->changes.count * sizeof(*emitter->changes.items));
-        memmove(emitter->details, emitter->details + from,
-                emitter->changes.count * sizeof(*emitter->details));
-    }
-    for (size_t i = 0; i < left; i++)
-        emitter->pending[i].from -= from;
+    pthread_mutex_lock(&outlet->lock);
+    outlet->stop = true;
+    pthread_cond_signal(&outlet->work);
+    pthread_mutex_unlock(&outlet->lock);
+    pthread_join(outlet->thread, NULL);
+    outlet->running = false;
 }
 
-/* Give to the sinks what can be given; with `wait` all but `held` events. */
-static void emit_some(struct vt_emitter *emitter, bool wait, size_t held)
-{
-    size_t head = emitter->pending_head;
+/* ---- the tracer's side ----------------------------------------------------------------- */
 
-    for (; head < emitter->pending_count; head++) {
-        struct vt_pending *p = &emitter->pending[head];
-        bool insist = wait && emitter->pending_count - head > held;
-        if (p->event.stack && !vt_stacks_named(emitter->stacks, p->event.stack, insist))
-            break;
-        emit(emitter, p);
-        free(p->text);
-        p->text = NULL;
+struct vt_changes *vt_emit_changes(struct vt_emitter *emitter)
+{
+    return &emitter->front->changes;
+}
+
+struct vt_detail *vt_emit_details(struct vt_emitter *emitter, size_t from)
+{
+    struct vt_batch *front = emitter->front;
+    if (vt_reserve((void **)&front->details, &front->detail_capacity, front->changes.count + 1,
+                   sizeof(*front->details)))
+        return NULL;
+    return front->details + from;
+}
+
+static struct rare *copy_rare(const struct vt_event *event)
+{
+    const char *text = event->exec ? event->exec->path : event->exit ? event->exit->name : "";
+    size_t length = strlen(text) + 1;
+    struct rare *rare = malloc(sizeof(*rare) + length);
+    if (!rare)
+        return NULL;
+    memcpy(rare->text, text, length);
+    if (event->exec)
+        rare->exec = *event->exec;
+    if (event->fault)
+        rare->fault = *event->fault;
+    if (event->exit) {
+        rare->exit = *event->exit;
+        rare->totals = *event->exit->totals;
+        if (rare->exit.stack_count)
+            memcpy(rare->stacks, event->exit->stacks,
+                   rare->exit.stack_count * sizeof(rare->stacks[0]));
     }
-    emitter->pending_head = head;
-    if (head == emitter->pending_count || head >= HELD_MAX)
-        compact(emitter, head);
-    if (emitter->pending_count)
-        emitter->dirty = true;
+    return rare;
+}
+
+bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, size_t from)
+{
+    struct vt_batch *front = emitter->front;
+    struct rare *rare = NULL;
+    if (vt_reserve((void **)&front->events, &front->capacity, front->count + 1,
+                   sizeof(*front->events)))
+        return false;
+    if ((event->exec || event->exit || event->fault) && !(rare = copy_rare(event)))
+        return false;
+    struct pending *p = &front->events[front->count++];
+    p->event = *event;
+    p->event.seq = ++emitter->seq;
+    p->event.change_count = front->changes.count - from;
+    p->from = from;
+    p->rare = rare;
+    if (event->call)
+        p->call = *event->call;
+    emitter->dirty = true;
+    return true;
+}
+
+/* Exchange the batches. Returns false if the writer is not done with its own. */
+static bool hand_over(struct vt_emitter *emitter, bool flush, bool wait)
+{
+    struct vt_outlet *outlet = emitter->outlet;
+    struct vt_batch *full = emitter->front;
+
+    pthread_mutex_lock(&outlet->lock);
+    while (outlet->busy && wait)
+        pthread_cond_wait(&outlet->idle, &outlet->lock);
+    bool possible = !outlet->busy;
+    if (possible) {
+        full->flush = flush;
+        emitter->front = outlet->back;
+        outlet->back = full;
+        outlet->busy = outlet->running;
+        pthread_cond_signal(&outlet->work);
+    }
+    pthread_mutex_unlock(&outlet->lock);
+    if (possible && !outlet->running)
+        tell_back(emitter);
+    return possible;
 }
 
 void vt_emit_pending(struct vt_emitter *emitter)
 {
-    emit_some(emitter, true, HELD_MAX);
+    size_t count = emitter->front->count;
+    if (count >= BATCH)
+        hand_over(emitter, false, count >= BATCH_MAX);
+}
+
+void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns)
+{
+    if (hand_over(emitter, true, false))
+        emitter->dirty = false;
+    emitter->flushed_ns = now_ns; /* or else later, when the writer has come so far */
 }
 
 void vt_emit_all(struct vt_emitter *emitter)
 {
-    emit_some(emitter, true, 0);
+    struct vt_outlet *outlet = emitter->outlet;
+    hand_over(emitter, true, true);
+    pthread_mutex_lock(&outlet->lock);
+    while (outlet->busy)
+        pthread_cond_wait(&outlet->idle, &outlet->lock);
+    pthread_mutex_unlock(&outlet->lock);
+    emitter->dirty = false;
+}
+
+/* ---- begin and end ----------------------------------------------------------------------- */
+
+int vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config)
+{
+    struct vt_outlet *outlet = calloc(1, sizeof(*outlet));
+    *emitter = (struct vt_emitter){.config = config, .outlet = outlet};
+    if (!outlet)
+        return -ENOMEM;
+    pthread_mutex_init(&outlet->lock, NULL);
+    pthread_cond_init(&outlet->work, NULL);
+    pthread_cond_init(&outlet->idle, NULL);
+    emitter->front = &outlet->batches[0];
+    outlet->back = &outlet->batches[1];
+    return 0;
+}
+
+void vt_emitter_deinit(struct vt_emitter *emitter)
+{
+    struct vt_outlet *outlet = emitter->outlet;
+    if (!outlet)
+        return;
+    stop_writer(outlet);
+    for (size_t i = 0; i < VT_COUNTOF(outlet->batches); i++) {
+        struct vt_batch *batch = &outlet->batches[i];
+        clear(batch);
+        vt_changes_deinit(&batch->changes);
+        free(batch->details);
+        free(batch->events);
+    }
+    vt_changes_deinit(&outlet->shown);
+    free(outlet->shown_details);
+    pthread_mutex_destroy(&outlet->lock);
+    pthread_cond_destroy(&outlet->work);
+    pthread_cond_destroy(&outlet->idle);
+    free(outlet);
+    emitter->outlet = NULL;
+}
+
+void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run)
+{
+    sigset_t all, before;
+
+    FOR_EACH_SINK(emitter, vt_sink_begin(sink, run, &err))
+        ;
+    sigfillset(&all); /* signals are for the thread that traces */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    emitter->outlet->running =
+        pthread_create(&emitter->outlet->thread, NULL, write_batches, emitter) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    emitter->dirty = true;
+}
+
+bool vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary)
+{
+    vt_emit_all(emitter);
+    stop_writer(emitter->outlet);
+    FOR_EACH_SINK(emitter, vt_sink_end(sink, summary, &err))
+        ;
+    return !emitter->outlet->sink_failed;
 }

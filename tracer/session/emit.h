@@ -1,6 +1,6 @@
 /*
  * emit.h - events on their way out: collected while a thread is stopped,
- * given to the sinks, by way of the filter, when it runs again.
+ * given to the sinks, by way of the filter, beside the traced program.
  */
 #ifndef SESSION_EMIT_H
 #define SESSION_EMIT_H
@@ -12,57 +12,55 @@
 struct vt_emitter {
     const struct vt_session_config *config;
     struct vt_stacks *stacks; /* null: none are taken */
-    int64_t start_ns;         /* CLOCK_MONOTONIC at time 0 */
-    uint64_t seq;
-    struct vt_changes changes; /* of all pending events, one after the other */
-    struct vt_detail *details; /* as many */
-    size_t detail_capacity;
-    struct vt_pending *pending;
-    size_t pending_head; /* those before it are out */
-    size_t pending_count;
-    size_t pending_capacity;
-    struct vt_changes shown; /* scratch of the filter */
-    struct vt_detail *shown_details;
-    size_t shown_capacity;
-    bool sink_gone[16]; /* failed and given up */
-    bool sink_failed;
-    bool dirty; /* something may be buffered in a sink */
+    uint64_t seq;             /* of the last event queued */
+    struct vt_batch *front;   /* being filled */
+    struct vt_outlet *outlet; /* the other side */
+    bool dirty;               /* there is something that was not written out yet, or may be */
     int64_t flushed_ns;
 };
 
-#define VT_SINKS_MAX VT_COUNTOF(((struct vt_emitter *)0)->sink_gone)
+/* How many outputs a session may have. */
+#define VT_SINKS_MAX 16
 
-void vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config);
+/* 0 or -ENOMEM (deinit is allowed then, too). */
+int vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *config);
+
+/* What is queued and was not told is dropped. */
 void vt_emitter_deinit(struct vt_emitter *emitter);
 
+/* Not before the program is started: a process with threads must not fork. */
 void vt_emit_begin(struct vt_emitter *emitter, const struct vt_run *run);
+
+/* The changes of all events queued and of the one being made, at the end of which to add. */
+struct vt_changes *vt_emit_changes(struct vt_emitter *emitter);
 
 /* Will the event, whose changes are those from `from` on, be shown at all? */
 bool vt_emit_wants(const struct vt_emitter *emitter, const struct vt_event *event, size_t from);
 
+/* As many details as there are changes so far, those from `from` on to be filled in; null when
+   out of memory. */
+struct vt_detail *vt_emit_details(struct vt_emitter *emitter, size_t from);
+
 /*
- * Queue an event whose changes are those at the end of emitter->changes, from
- * index `from` on, with their details set. What *event points to is copied,
- * apart from static strings. Returns false if there is no memory for it (it is counted by the caller).
+ * Queue an event whose changes are those at the end of vt_emit_changes(), from
+ * index `from` on, with their details set. It gets the next sequence number. What *event points
+ * to is copied, apart from static strings. Returns false if there is no memory for it (it is counted by the caller).
  */
 bool vt_emit_queue(struct vt_emitter *emitter, const struct vt_event *event, size_t from);
 
-/* Make room for the details of all changes so far. */
-bool vt_emit_reserve_details(struct vt_emitter *emitter);
-
 /*
- * Give queued events to the sinks, in order, as far as their stacks have
- * names by now. No index into emitter->changes is valid after it.
+ * Hand over what is queued if that is worth it; waits only if far too much is
+ * queued. No index into vt_emit_changes() is valid after it, or after those below.
  */
 void vt_emit_pending(struct vt_emitter *emitter);
 
-/* As vt_emit_pending, and wait for the names: nothing is queued after it. */
-void vt_emit_all(struct vt_emitter *emitter);
-
-/* Write out what sinks have buffered. */
+/* Have all that is queued told and written out soon. */
 void vt_emit_flush(struct vt_emitter *emitter, int64_t now_ns);
 
-/* The last words, after all that is queued. */
-void vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary);
+/* As vt_emit_flush, and wait until it is done. */
+void vt_emit_all(struct vt_emitter *emitter);
+
+/* The last words, after all that is queued. Returns false if an output failed on the way. */
+bool vt_emit_end(struct vt_emitter *emitter, const struct vt_summary *summary);
 
 #endif

@@ -92,7 +92,8 @@ struct thread {
     bool leaving_exec; /* its space is gone; it only waits for its end */
     unsigned long persona;
     struct vt_own_stack stack;
-    enum vt_sp_place sp_place;     /* at its last stop */
+    vt_addr sp;                    /* at its last stop; 0 not known */
+    enum vt_sp_place sp_place;     /* likewise */
     const struct vt_syscall *call; /* null: not one that can change a map */
     int abi;
     uint64_t number;
@@ -121,13 +122,25 @@ struct live {
     bool stop;  /* leave what is traced and end */
     const char *interrupted;
     bool tstp;      /* a terminal stop reached us as well */
-    int64_t now_ns; /* of the stop at hand */
+    int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
+    int64_t now_ns;   /* of the stop at hand */
     int64_t end_ns; /* --duration; 0: none */
     unsigned warned;
     struct rlimit files; /* RLIMIT_NOFILE as it was found */
     struct vt_error fatal;
     int failure; /* negative: the session cannot go on; the text is in fatal */
 };
+
+/* All changes that are on their way out, those of the event being made last. */
+static struct vt_changes *changes_of(struct live *live)
+{
+    return vt_emit_changes(&live->emitter);
+}
+
+static size_t mark(struct live *live)
+{
+    return changes_of(live)->count;
+}
 
 /* ---- words to the user ---------------------------------------------------------- */
 
@@ -248,18 +261,30 @@ static void account(struct process *owner, const struct vt_changes *changes, siz
     }
 }
 
-static void note_peaks(struct shared *shared)
+static void note_kind(struct vt_process_totals *totals, const struct vt_layout_sums *sums,
+                      unsigned kind)
+{
+    struct vt_kind_totals *k = &totals->kinds[kind];
+    k->regions = sums->regions[kind];
+    k->bytes = sums->bytes[kind];
+    k->peak_bytes = vt_max(k->peak_bytes, k->bytes);
+}
+
+/* After the changes from `from` on; they are all that is new since the last time if they `follow`. */
+static void note_peaks(struct shared *shared, bool follow, const struct vt_changes *changes,
+                       size_t from)
 {
     if (!shared->ledger)
         return;
     struct vt_process_totals *totals = &shared->ledger->totals;
     const struct vt_layout_sums *sums = vt_layout_sums(shared->space->layout);
     uint64_t usable = sums->total_bytes - sums->bytes[VT_KIND_GUARD] - sums->bytes[VT_KIND_RESERVE];
-    for (int kind = 0; kind < VT_KIND_COUNT; kind++) {
-        struct vt_kind_totals *k = &totals->kinds[kind];
-        k->regions = sums->regions[kind];
-        k->bytes = sums->bytes[kind];
-        k->peak_bytes = vt_max(k->peak_bytes, k->bytes);
+    bool few = follow && changes->count - from < VT_KIND_COUNT / 2;
+    for (unsigned kind = 0; kind < VT_KIND_COUNT && !few; kind++)
+        note_kind(totals, sums, kind);
+    for (size_t i = from; i < changes->count && few; i++) {
+        note_kind(totals, sums, changes->items[i].before.kind);
+        note_kind(totals, sums, changes->items[i].after.kind);
     }
     totals->bytes = sums->total_bytes;
     totals->peak_bytes = vt_max(totals->peak_bytes, sums->total_bytes);
@@ -275,6 +300,7 @@ static void note_peaks(struct shared *shared)
 static void note_sp(struct thread *thread, vt_addr sp)
 {
     struct vt_process_totals *totals = &thread->process->totals;
+    thread->sp = sp;
     if (!sp || !thread->shared)
         return;
     thread->sp_place = vt_own_stack_note(&thread->stack, thread->shared->space, sp);
@@ -325,7 +351,7 @@ static void take_stack(struct live *live, struct thread *thread, struct vt_event
                        size_t from)
 {
     const struct vt_space *space = thread->shared->space;
-    const struct vt_changes *changes = &live->emitter.changes;
+    const struct vt_changes *changes = changes_of(live);
     bool somebody_did_it = event->cause == VT_CAUSE_CALL || event->cause == VT_CAUSE_FAULT;
 
     if (!live->stacks)
@@ -341,9 +367,10 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
 {
     struct shared *shared = thread->shared;
     struct process *process = thread->process;
-    struct vt_changes *changes = &live->emitter.changes;
+    struct vt_changes *changes = changes_of(live);
 
-    event->time_ns = live->now_ns;
+    event->seq = live->emitter.seq + !process->silent;
+    event->time_ns = live->now_ns - live->start_ns;
     event->pid = process->pid;
     event->tid = thread->tracee->tid;
     event->sp_place = event->sp ? thread->sp_place : VT_SP_UNKNOWN;
@@ -351,25 +378,22 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
         event->space = shared->space->id;
         event->mapped_bytes = vt_layout_sums(shared->space->layout)->total_bytes;
         event->heap_bytes = vt_space_heap_bytes(shared->space);
-        if (vt_emit_reserve_details(&live->emitter))
-            vt_space_details(shared->space, changes->items + from, changes->count - from,
-                             live->emitter.details + from);
+        struct vt_detail *details = vt_emit_details(&live->emitter, from);
+        if (details)
+            vt_space_details(shared->space, changes->items + from, changes->count - from, details);
         else
             changes->count = from;
         vt_space_prune(shared->space, changes->items + from, changes->count - from);
         take_stack(live, thread, event, from);
         if (event->cause != VT_CAUSE_EXIT) {
             account(shared->ledger, changes, from);
-            note_peaks(shared);
+            bool by_program = event->cause == VT_CAUSE_CALL || event->cause == VT_CAUSE_FAULT;
+            note_peaks(shared, by_program, changes, from);
         }
     }
     process->totals.events++;
-    if (shared) {
-        struct vt_event numbered = *event;
-        numbered.seq = live->emitter.seq + !process->silent;
-        numbered.time_ns -= live->emitter.start_ns;
-        vt_memory_note(live->memory, &numbered, changes->items + from, changes->count - from);
-    }
+    if (shared)
+        vt_memory_note(live->memory, event, changes->items + from, changes->count - from);
     if (process->silent)
         changes->count = from;
     else if (!vt_emit_queue(&live->emitter, event, from))
@@ -381,13 +405,8 @@ static void tell_changes(struct live *live, struct thread *thread, enum vt_cause
                          size_t from)
 {
     struct vt_event event = {.cause = cause, .sp = sp};
-    if (live->emitter.changes.count > from)
+    if (changes_of(live)->count > from)
         tell(live, thread, &event, from);
-}
-
-static size_t mark(const struct live *live)
-{
-    return live->emitter.changes.count;
 }
 
 /* ---- exactness ----------------------------------------------------------------------- */
@@ -407,8 +426,7 @@ static void resync(struct live *live, struct thread *thread, const char *note, b
 {
     struct vt_error err = {0};
     size_t from = mark(live);
-    int rc =
-        vt_space_resync(thread->shared->space, thread->tracee->tid, &live->emitter.changes, &err);
+    int rc = vt_space_resync(thread->shared->space, thread->tracee->tid, changes_of(live), &err);
     if (rc < 0)
         lose(live, thread->process, &err);
     if (rc || (!sure && mark(live) == from))
@@ -419,33 +437,14 @@ static void resync(struct live *live, struct thread *thread, const char *note, b
     tell(live, thread, &event, from);
 }
 
-/* At a stop of a space in which no memory call is under way: stacks may have grown; compare. */
-static void settle(struct live *live, struct thread *thread, vt_addr sp, const char *after)
+/* Compare with the kernel's map; what stacks grew by since `from` is told before. */
+static void verify(struct live *live, struct thread *thread, vt_addr sp, size_t from,
+                   const char *after)
 {
-    struct shared *shared = thread->shared;
-    struct vt_error err = {0};
-    if (shared->suspect) {
-        const char *why = shared->suspect;
-        shared->suspect = NULL;
-        resync(live, thread, why, false);
-    }
-    size_t from = mark(live);
-
-    int rc = vt_space_grow(shared->space, thread->tracee->tid, &live->emitter.changes);
-    if (rc < 0)
-        lose(live, thread->process,
-             &(struct vt_error){.text = "out of memory: growth of a stack is lost"});
-    if (rc) /* the space is gone */
-        return;
-    thread->process->exactness.stops++;
-    live->result->exactness.stops++;
-    if (!live->config->verify) {
-        tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
-        return;
-    }
     struct vt_region ours, kernels;
-    rc = vt_space_verify(shared->space, thread->tracee->tid, &live->emitter.changes, &ours,
-                         &kernels, &err);
+    struct vt_error err = {0};
+    int rc = vt_space_verify(thread->shared->space, thread->tracee->tid, changes_of(live), &ours,
+                             &kernels, &err);
     tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
     if (rc < 0)
         lose(live, thread->process, &err);
@@ -468,6 +467,30 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
     resync(live, thread, "the model differed from the kernel's map", true);
 }
 
+/* At a stop of a space in which no memory call is under way: stacks may have grown; compare. */
+static void settle(struct live *live, struct thread *thread, vt_addr sp, const char *after)
+{
+    struct shared *shared = thread->shared;
+    if (shared->suspect) {
+        const char *why = shared->suspect;
+        shared->suspect = NULL;
+        resync(live, thread, why, false);
+    }
+    size_t from = mark(live);
+    int rc = vt_space_grow(shared->space, thread->tracee->tid, changes_of(live));
+    if (rc < 0)
+        lose(live, thread->process,
+             &(struct vt_error){.text = "out of memory: growth of a stack is lost"});
+    if (rc) /* the space is gone */
+        return;
+    thread->process->exactness.stops++;
+    live->result->exactness.stops++;
+    if (live->config->verify)
+        verify(live, thread, sp, from, after);
+    else
+        tell_changes(live, thread, VT_CAUSE_FAULT, sp, from);
+}
+
 /* ---- order among memory calls ---------------------------------------------------------- */
 
 /* Nothing is under way that could change the map behind our back. */
@@ -477,17 +500,36 @@ static bool is_settled(const struct live *live, const struct shared *shared)
            !(shared->attached && vt_engine_missed(live->engine, shared->attached));
 }
 
+/*
+ * Must the thread be held for as long as its stop is worked on? Its stack is
+ * read and the whole map compared only while nothing moves. All else may be done while the
+ * thread runs on: until the work is done no other stop is looked at, so that no call can
+ * change the map meanwhile.
+ */
+static bool is_held(const struct live *live)
+{
+    return live->config->verify || live->stacks;
+}
+
 static void start_call(struct live *live, struct thread *thread)
 {
     struct shared *shared = thread->shared;
+    bool settled = is_settled(live, shared);
+    /* In the kernel, a thread makes no stack grow: what has grown was so before the call. */
+    bool hold = is_held(live) || shared->suspect ||
+                vt_space_may_undo_growth(shared->space, &thread->op);
+    if (settled && hold)
+        settle(live, thread, thread->sp, "the entry of a call");
     if (shared->loose) {
         shared->loose_calls++;
         thread->in_loose_call = true;
     } else {
         shared->in_call = thread;
-        shared->in_call_since = vt_clock_ns();
+        shared->in_call_since = live->now_ns;
     }
     vt_engine_resume(live->engine, thread->tracee, VT_RESUME_TO_RETURN);
+    if (settled && !hold)
+        settle(live, thread, thread->sp, "the entry of a call");
 }
 
 static void unqueue(struct live *live, struct thread *thread)
@@ -516,12 +558,10 @@ static void serve_queue(struct live *live, struct shared *shared)
 }
 
 /* A call is about to change the map: now, or when those before it are done. */
-static void enter_call(struct live *live, struct thread *thread, vt_addr sp)
+static void enter_call(struct live *live, struct thread *thread)
 {
     struct shared *shared = thread->shared;
     if (!shared->in_call && !shared->loose_calls) {
-        if (is_settled(live, shared))
-            settle(live, thread, sp, "the entry of a call");
         start_call(live, thread);
         return;
     }
@@ -677,7 +717,7 @@ static void seed(struct live *live, struct thread *thread, enum vt_cause cause, 
     struct vt_exec_info info = no_info;
     struct vt_error err = {0};
     struct shared *shared = thread->shared;
-    int rc = vt_space_seed(shared->space, thread->tracee->tid, fresh, &live->emitter.changes, &err);
+    int rc = vt_space_seed(shared->space, thread->tracee->tid, fresh, changes_of(live), &err);
     if (rc < 0)
         lose(live, thread->process, &err);
     describe_program(live, thread, path, sizeof(path), &info);
@@ -709,8 +749,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         if (stop->missed)
             thread->shared->suspect = "a thread ran on while the others were attached to";
         /* Kinds only: right whatever call is under way elsewhere. */
-        if (vt_space_note_stack(thread->shared->space, stop->sp, &live->emitter.changes))
-            live->emitter.changes.count = from;
+        if (vt_space_note_stack(thread->shared->space, stop->sp, changes_of(live)))
+            changes_of(live)->count = from;
         begin_stack(thread, stop->sp);
         struct vt_event event = {.cause = VT_CAUSE_THREAD, .sp = stop->sp, .parent = tracee->pid};
         tell(live, thread, &event, from);
@@ -769,7 +809,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     if (rc == 2) /* CLONE_PARENT, or an orphan by now: who created it is not known */
         shared->lineage->line.parent = NULL;
     vt_layout_for_each(r, shared->space->layout) {
-        struct vt_changes *changes = &live->emitter.changes;
+        struct vt_changes *changes = changes_of(live);
         if (vt_reserve((void **)&changes->items, &changes->capacity, changes->count + 1,
                        sizeof(*changes->items)))
             break;
@@ -786,7 +826,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
 /* The space is no process's any more: everything in it is gone. */
 static void clear_space(struct live *live, struct shared *shared)
 {
-    vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, &live->emitter.changes);
+    vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, changes_of(live));
 }
 
 /* The process lets go of its space. Returns true if the space thereby ended. */
@@ -882,7 +922,7 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     process->shared = shared;
     hold_shared(thread, shared);
     if (!shared) {
-        live->emitter.changes.count = from;
+        changes_of(live)->count = from;
         return;
     }
     shared->processes = 1;
@@ -979,7 +1019,7 @@ static void on_entry(struct live *live, const struct vt_stop *stop)
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_TO_RETURN);
         break;
     default:
-        enter_call(live, thread, stop->sp);
+        enter_call(live, thread);
         break;
     }
 }
@@ -1060,12 +1100,15 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     if (vt_arch_word_size((enum vt_abi)thread->abi) == 4 && !stop->failed)
         outcome.result &= 0xffffffff;
     fetch_result(thread, &outcome);
+    bool hold = is_held(live) || !ordered;
+    if (!hold)
+        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
     if (ordered) {
         rc = vt_space_apply(shared->space, stop->tracee->tid, &thread->op, &outcome,
-                            &live->emitter.changes, &err);
+                            changes_of(live), &err);
     } else {
         /* Others were under way: what the kernel shows now is all that can be said. */
-        rc = vt_space_resync(shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+        rc = vt_space_resync(shared->space, stop->tracee->tid, changes_of(live), &err);
         event.uncertain = true;
         live->result->exactness.uncertain++;
         thread->process->exactness.uncertain++;
@@ -1080,7 +1123,7 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     bool question = thread->op.type == VT_MEMOP_BRK && mark(live) == from && !refused;
     if (!question)
         tell(live, thread, &event, from);
-    if (is_settled(live, shared))
+    if (hold && is_settled(live, shared)) /* else the next call's entry will do */
         settle(live, thread, stop->sp, call.name);
     tighten(live, shared);
     thread->call = NULL;
@@ -1098,8 +1141,7 @@ static void on_late(struct live *live, const struct vt_stop *stop)
         return;
     }
     size_t from = mark(live);
-    int rc =
-        vt_space_resync(thread->shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+    int rc = vt_space_resync(thread->shared->space, stop->tracee->tid, changes_of(live), &err);
     if (rc < 0)
         lose(live, thread->process, &err);
     if (mark(live) == from)
@@ -1129,8 +1171,7 @@ static void on_dying(struct live *live, const struct vt_stop *stop)
             struct vt_error err = {0};
             struct vt_call call;
             const struct vt_stop interrupted = {.failed = true, .result = -EINTR};
-            int rc =
-                vt_space_resync(shared->space, stop->tracee->tid, &live->emitter.changes, &err);
+            int rc = vt_space_resync(shared->space, stop->tracee->tid, changes_of(live), &err);
             if (rc < 0)
                 lose(live, thread->process, &err);
             fill_call(thread, &interrupted, &call);
@@ -1253,7 +1294,6 @@ static void on_group_stop(struct live *live, const struct vt_stop *stop)
         getpgid(live->root) != getpgrp())
         return;
     vt_emit_all(&live->emitter);
-    vt_emit_flush(&live->emitter, live->now_ns);
     vt_signals_stop(stop->signal);
     live->tstp = false;
 }
@@ -1356,7 +1396,7 @@ static void begin_output(struct live *live)
     struct timespec wall;
     uname(&names);
     clock_gettime(CLOCK_REALTIME, &wall);
-    live->emitter.start_ns = live->emitter.flushed_ns = vt_clock_ns();
+    live->start_ns = live->emitter.flushed_ns = vt_clock_ns();
     struct vt_run run = {
         .version = VASTRACE_VERSION,
         .command = live->config->command,
@@ -1422,7 +1462,7 @@ static void last_growth(struct live *live, struct process *process)
     size_t from = mark(live);
     if (!thread || thread->shared != process->shared || !is_settled(live, process->shared))
         return;
-    if (!vt_space_grow(process->shared->space, thread->tracee->tid, &live->emitter.changes))
+    if (!vt_space_grow(process->shared->space, thread->tracee->tid, changes_of(live)))
         tell_changes(live, thread, VT_CAUSE_FAULT, 0, from);
 }
 
@@ -1494,10 +1534,10 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     live->world.images = vt_image_cache_create();
     live->memory = vt_memory_create();
     live->world.page = (uint64_t)sysconf(_SC_PAGESIZE);
-    vt_emitter_init(&live->emitter, config);
+    int rc = vt_emitter_init(&live->emitter, config);
     if (config->stack_depth)
         live->stacks = live->emitter.stacks = vt_stacks_create(config->stack_depth);
-    if ((config->stack_depth && !live->stacks) || !live->engine || !live->world.objects ||
+    if (rc || (config->stack_depth && !live->stacks) || !live->engine || !live->world.objects ||
         !live->world.images || !live->memory) {
         free_all(live);
         free(live);
@@ -1505,26 +1545,25 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     }
     vt_signals_begin();
     raise_file_limit(live);
-    int rc = start(live, err);
+    rc = start(live, err);
     if (!rc) {
         result->ran = true;
         begin_output(live);
         if (config->duration_ns)
-            live->end_ns = live->emitter.start_ns + config->duration_ns;
+            live->end_ns = live->start_ns + config->duration_ns;
         loop(live);
         if (live->stop)
             leave(live);
         result->exactness.lost += live->world.unreadable;
         struct vt_summary summary = {
-            .duration_ns = vt_clock_ns() - live->emitter.start_ns,
+            .duration_ns = vt_clock_ns() - live->start_ns,
             .events = live->emitter.seq,
             .processes = live->process_count,
             .threads = live->thread_count,
             .exactness = result->exactness,
             .interrupted = live->interrupted,
         };
-        vt_emit_end(&live->emitter, &summary);
-        result->sink_failed = live->emitter.sink_failed;
+        result->sink_failed = !vt_emit_end(&live->emitter, &summary);
         if (live->stop && live->root && !result->exited)
             await_root(live);
         if (live->failure) {

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/base.h"
 #include "engine/proc.h"
@@ -209,12 +210,40 @@ int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes)
         int rc = vt_procmap_query(&space->kernel, space->world->objects, low - 1, false, &told);
         if (rc < 0)
             return rc == -ENOMEM ? rc : 1;
-        if (!rc)
+        if (!rc && told.vma.end > low) /* and nothing that was mapped close below it */
             rc = extend_down(space, i, told.vma.start, changes);
         if (rc < 0)
             return rc;
     }
     return 0;
+}
+
+bool vt_space_may_undo_growth(const struct vt_space *space, const struct vt_memop *op)
+{
+    vt_addr end = op->addr + op->length;
+    switch (op->type) {
+    case VT_MEMOP_BRK:
+    case VT_MEMOP_ADVISE:
+        return false;
+    case VT_MEMOP_MAP: /* the kernel itself chooses no place close below a stack */
+        if (!(op->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+            return false;
+        break;
+    case VT_MEMOP_UNMAP:
+    case VT_MEMOP_PROTECT:
+    case VT_MEMOP_RANGE:
+        break;
+    default:
+        return true;
+    }
+    for (size_t i = 0; i < space->grower_count; i++) {
+        vt_addr low = space->growers[i];
+        const struct vt_region *below = vt_layout_below(space->layout, low);
+        const struct vt_region *r = vt_layout_find(space->layout, low);
+        if (end < op->addr || (op->addr < (r ? r->end : low) && end > (below ? below->end : 0)))
+            return true;
+    }
+    return false;
 }
 
 /* As vt_space_grow(), from a map that has been read already. */
@@ -327,6 +356,10 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     space->from_start = fresh;
     space->break_known = fresh && marks.heap_start;
     struct vt_error why = {0};
+    /* Files with large pages: the text does not tell, and objects are made with what is known first. */
+    if (!fresh)
+        vt_procmap_range(&space->kernel, space->world->objects, 0, (vt_addr)1 << 63, &space->told,
+                         NULL);
     rc = vt_procmap_read(&space->kernel, space->world->objects, &space->told, &why);
     if (rc == -ESRCH)
         return 1;

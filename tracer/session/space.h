@@ -80,6 +80,12 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
 int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes);
 
 /*
+ * May the call, once it has been done, hide what vt_space_grow() would have found before
+ * it: does it reach a region that grows, or where that may have grown to?
+ */
+bool vt_space_may_undo_growth(const struct vt_space *space, const struct vt_memop *op);
+
+/*
  * Compare with the kernel's map. 0 they agree; 1 they do not, and *ours and
  * *kernels are where they first differ; 2 the space is gone; negative on
  * failure. Growth that happened since vt_space_grow() goes to `changes`.

@@ -6,8 +6,9 @@
  * in each process that runs this file: what is stored grows with the code that
  * was seen in stacks, not with events or processes.
  *
- * Names are looked up by a thread of their own, since a file's debug information can
- * take longer to read than the program takes to run.
+ * Stacks are taken by the thread that traces and named by the one that tells:
+ * names, ids and the symbols of files are the latter's, all else is the former's, and
+ * neither reads what the other writes.
  *
  * Invariants: a file is looked at once, also where that failed; its unwind
  * tables live as long as the session, so that unwinders may keep pointers to
@@ -15,8 +16,6 @@
  */
 #include "session/stacks.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,7 +35,7 @@ struct file {
     const struct vt_elf *elf;        /* as the image cache has it: what it is found by */
     struct vt_elf *own_elf;          /* of a vdso, which is in no cache; else null */
     struct vt_unwind_tables *tables; /* null: none */
-    struct vt_symbols *symbols;      /* the namer's */
+    struct vt_symbols *symbols;      /* the teller's */
     int fd;                          /* of the very file that is mapped; -1: not to be had */
 };
 
@@ -54,14 +53,12 @@ struct frame {
     struct vt_frame frame; /* first, so that a vt_frame is one */
     struct file *file;     /* null: in no image */
     uint64_t hash;
-    bool named; /* the namer's */
+    bool named; /* the teller's */
 };
 
 struct stack {
     struct vt_stack stack; /* first */
     uint64_t hash;
-    enum { UNNAMED, WANTED, NAMED } state; /* under the namer's lock */
-    struct stack *next;                    /* in its queue */
     struct frame *frames[];
 };
 
@@ -72,24 +69,7 @@ struct table {
     size_t used;
 };
 
-/*
- * The thread that names stacks. From WANTED to NAMED the names in a stack's
- * frames and the symbols of their files are its own, else nobody writes them.
- */
-struct namer {
-    pthread_t thread;
-    bool tried;
-    bool running;
-    bool stop;
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
-    pthread_cond_t done;
-    struct stack *first; /* being named, or to be */
-    struct stack *last;
-};
-
 struct vt_stacks {
-    struct namer namer;
     unsigned depth;
     struct file *files; /* the last found first */
     struct place *places[SPACE_BUCKETS];
@@ -98,7 +78,7 @@ struct vt_stacks {
     struct table frames;
     struct table stacks;
     struct frame **scratch; /* VT_STACK_MAX */
-    uint64_t frame_ids;
+    uint64_t frame_ids;     /* the teller's */
     uint64_t stack_ids;
 };
 
@@ -184,7 +164,6 @@ static struct stack *intern_stack(struct vt_stacks *stacks, struct frame *const 
         return NULL;
     memcpy(stack->frames, frames, count * sizeof(*frames));
     stack->hash = hash;
-    stack->state = UNNAMED;
     stack->stack = (struct vt_stack){
         .frames = (const struct vt_frame *const *)stack->frames, .frame_count = count, .end = end};
     stacks->stacks.slots[at] = stack;
@@ -452,117 +431,34 @@ void vt_stacks_forget(struct vt_stacks *stacks, const struct vt_space *space)
     free(place);
 }
 
-/* ---- naming: beside the caller ----------------------------------------------------- */
+/* ---- naming ------------------------------------------------------------------------- */
 
-static void name_stack(struct stack *stack)
+static void name_frame(struct frame *frame)
 {
-    for (size_t i = 0; i < stack->stack.frame_count; i++) {
-        struct frame *frame = stack->frames[i];
-        struct file *file = frame->file;
-        if (frame->named || !file || file->fd < 0)
-            continue;
-        if (!file->symbols)
-            file->symbols = vt_symbols_create(file->fd, file->elf, frame->frame.object->name,
-                                              VT_DEBUG_DIRECTORY);
-        if (file->symbols) /* out of memory: a frame without names */
-            vt_symbols_find(file->symbols, &frame->frame);
-        frame->named = true;
-    }
-}
+    struct file *file = frame->file;
 
-static void *name_stacks(void *argument)
-{
-    struct namer *namer = argument;
-
-    pthread_mutex_lock(&namer->lock);
-    while (!namer->stop) {
-        if (!namer->first) {
-            pthread_cond_wait(&namer->wanted, &namer->lock);
-            continue;
-        }
-        struct stack *stack = namer->first;
-        pthread_mutex_unlock(&namer->lock);
-        name_stack(stack);
-        pthread_mutex_lock(&namer->lock);
-        namer->first = stack->next;
-        if (!namer->first)
-            namer->last = NULL;
-        stack->state = NAMED;
-        pthread_cond_signal(&namer->done);
-    }
-    pthread_mutex_unlock(&namer->lock);
-    return NULL;
-}
-
-/* Not before it is needed: a process with threads must not fork, and the program is started by then. */
-static void start_namer(struct namer *namer)
-{
-    sigset_t all, before;
-
-    namer->tried = true;
-    sigfillset(&all); /* signals are for the thread that traces */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    namer->running = pthread_create(&namer->thread, NULL, name_stacks, namer) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void stop_namer(struct namer *namer)
-{
-    if (namer->running) {
-        pthread_mutex_lock(&namer->lock);
-        namer->stop = true;
-        pthread_cond_signal(&namer->wanted);
-        pthread_mutex_unlock(&namer->lock);
-        pthread_join(namer->thread, NULL);
-    }
-    pthread_mutex_destroy(&namer->lock);
-    pthread_cond_destroy(&namer->wanted);
-    pthread_cond_destroy(&namer->done);
-}
-
-/* Have it named. */
-static void want(struct vt_stacks *stacks, struct stack *stack)
-{
-    struct namer *namer = &stacks->namer;
-
-    if (!namer->tried)
-        start_namer(namer);
-    if (!namer->running) {
-        name_stack(stack);
-        stack->state = NAMED;
+    if (frame->named || !file || file->fd < 0)
         return;
-    }
-    stack->state = WANTED;
-    stack->next = NULL;
-    if (namer->last)
-        namer->last->next = stack;
-    else
-        namer->first = stack;
-    namer->last = stack;
-    pthread_cond_signal(&namer->wanted);
+    if (!file->symbols)
+        file->symbols =
+            vt_symbols_create(file->fd, file->elf, frame->frame.object->name, VT_DEBUG_DIRECTORY);
+    if (file->symbols) /* out of memory: a frame without names */
+        vt_symbols_find(file->symbols, &frame->frame);
+    frame->named = true;
 }
 
-bool vt_stacks_named(struct vt_stacks *stacks, const struct vt_stack *named, bool wait)
+void vt_stacks_name(struct vt_stacks *stacks, const struct vt_stack *nameless)
 {
-    struct stack *stack = (struct stack *)named;
-    struct namer *namer = &stacks->namer;
+    struct stack *stack = (struct stack *)nameless;
 
     if (stack->stack.id)
-        return true;
-    pthread_mutex_lock(&namer->lock);
-    if (stack->state == UNNAMED)
-        want(stacks, stack);
-    while (wait && stack->state != NAMED)
-        pthread_cond_wait(&namer->done, &namer->lock);
-    bool done = stack->state == NAMED;
-    pthread_mutex_unlock(&namer->lock);
-    if (!done)
-        return false;
+        return;
     stack->stack.id = ++stacks->stack_ids;
-    for (size_t i = 0; i < stack->stack.frame_count; i++)
+    for (size_t i = 0; i < stack->stack.frame_count; i++) {
+        name_frame(stack->frames[i]);
         if (!stack->frames[i]->frame.id)
             stack->frames[i]->frame.id = ++stacks->frame_ids;
-    return true;
+    }
 }
 
 /* ---- begin and end ----------------------------------------------------------------------------- */
@@ -579,9 +475,6 @@ struct vt_stacks *vt_stacks_create(unsigned depth)
         free(stacks);
         return NULL;
     }
-    pthread_mutex_init(&stacks->namer.lock, NULL);
-    pthread_cond_init(&stacks->namer.wanted, NULL);
-    pthread_cond_init(&stacks->namer.done, NULL);
     return stacks;
 }
 
@@ -589,7 +482,6 @@ void vt_stacks_destroy(struct vt_stacks *stacks)
 {
     if (!stacks)
         return;
-    stop_namer(&stacks->namer);
     for (size_t i = 0; i < SPACE_BUCKETS; i++) {
         for (struct place *place = stacks->places[i], *next; place; place = next) {
             next = place->next;

@@ -18,7 +18,7 @@ void vt_stacks_destroy(struct vt_stacks *stacks); /* null is allowed */
 
 /*
  * The stack of a stopped thread of `space`. Valid until destroy; its ids and
- * what is known of its frames by name are there once vt_stacks_named() has said so.
+ * what is known of its frames by name are there after vt_stacks_name().
  * Null if there is no memory, or the thread is dying.
  */
 const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
@@ -32,11 +32,11 @@ void vt_stacks_changed(struct vt_stacks *stacks, const struct vt_space *space,
 void vt_stacks_forget(struct vt_stacks *stacks, const struct vt_space *space);
 
 /*
- * Has the stack its id, and have its frames theirs with symbols and source
- * lines? Finding these takes up to a second for a file seen the first time, and is
- * done beside the caller. With `wait` it is always true in the end. Ids are in the
- * order in which this became true.
+ * Give a stack its id, and its frames theirs with symbols and source lines, if
+ * they do not have them yet. Finding these takes up to a second for a file seen the
+ * first time: it may be done by a thread of its own, beside all of the above. Ids are
+ * in the order of these calls.
  */
-bool vt_stacks_named(struct vt_stacks *stacks, const struct vt_stack *stack, bool wait);
+void vt_stacks_name(struct vt_stacks *stacks, const struct vt_stack *stack);
 
 #endif

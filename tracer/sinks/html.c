@@ -795,13 +795,6 @@ static int html_begin(struct vt_sink *sink, const struct vt_run *run, struct vt_
     return 0;
 }
 
-static int html_flush(struct vt_sink *sink, struct vt_error *err)
-{
-    (void)err;
-    encode(sink);
-    return 0;
-}
-
 static int html_end(struct vt_sink *sink, const struct vt_summary *summary, struct vt_error *err)
 {
     struct html *html = sink->state;
@@ -849,7 +842,7 @@ const struct vt_sink_ops vt_html_ops = {
     .state_size = sizeof(struct html),
     .begin = html_begin,
     .event = html_event,
-    .flush = html_flush,
+    /* No flush: where the page is cut must not depend on how fast it came. */
     .end = html_end,
     .destroy = html_destroy,
 };
