@@ -11,6 +11,13 @@ struct vt_sink;
 
 enum vt_color { VT_COLOR_AUTO, VT_COLOR_ALWAYS, VT_COLOR_NEVER };
 
+/* Which bytes a format that adds them up adds up: folded. */
+enum vt_measure {
+    VT_MEASURE_PEAK, /* mapped when most was, in all processes together */
+    VT_MEASURE_LIVE, /* mapped after the last event that is told */
+    VT_MEASURE_MADE, /* ever mapped */
+};
+
 /* What to make. All strings are borrowed for the call only. */
 struct vt_sink_config {
     const char *path; /* a file to create or truncate; "-" standard output; null standard error */
@@ -18,6 +25,7 @@ struct vt_sink_config {
         *format; /* a name of vt_sink_format_names(), or null: by the path's ending, else text */
     enum vt_color color; /* AUTO: a terminal, and no NO_COLOR in the environment */
     bool quiet;          /* text: no summary */
+    enum vt_measure measure; /* folded */
 };
 
 /*

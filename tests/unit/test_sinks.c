@@ -614,7 +614,12 @@ static void read_file(const char *path, struct vt_buf *to)
 
 static struct vt_sink *create(const char *path, const char *format, enum vt_color color, bool quiet)
 {
-    struct vt_sink_config config = {path, format, color, quiet};
+    struct vt_sink_config config = {
+        .path = path,
+        .format = format,
+        .color = color,
+        .quiet = quiet,
+    };
     struct vt_sink *sink = NULL;
     struct vt_error err;
 
@@ -900,8 +905,8 @@ static void test_formats(void **state)
     fputs("precious", file);
     fclose(file);
     assert_int_equal(vt_sink_create(&config, &sink, &err), -EINVAL);
-    assert_string_equal(err.text,
-                        "unknown format \"jsonk\"; known are: text, jsonl, csv, vas, html");
+    assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, csv, folded, "
+                                  "massif, vas, html");
     assert_null(sink);
     read_file(config.path, &kept); /* an error in the options must cost no file */
     assert_int_equal(kept.length, 8);

@@ -10,20 +10,26 @@
 
 #include "base/base.h"
 #include "cli/page.h"
+#include "cli/values.h"
 #include "session/replay.h"
 
-enum { OPTION_TO = 256, OPTION_PID };
+enum { OPTION_TO = 256, OPTION_PID, OPTION_OF, OPTION_AT };
 
 static const struct cli_option options[] = {
     {OPTION_TO, "to", "FORMAT", "what to write, any but vas; if not given, by the name of -o"},
     {'o', "output", "FILE", "where to; standard output if not given"},
     {OPTION_PID, "pid", "PID", "this process alone"},
+    {OPTION_OF, "of", "peak|live|made",
+     "folded: bytes at the peak, at a moment, or ever mapped; peak if not given"},
+    {OPTION_AT, "at", "WHEN", "folded: at, or up to, this moment; end if not given"},
     {0},
 };
 
 struct arguments {
     const char *run;
     struct vt_sink_config output;
+    bool folds;     /* --of was given */
+    const char *at; /* --at, or null */
     long pid;
 };
 
@@ -51,7 +57,15 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
             output->format = optarg;
         else if (id == 'o')
             output->path = optarg;
-        else if (id != OPTION_PID || !cli_pid(optarg, &a->pid))
+        else if (id == OPTION_AT)
+            a->at = optarg;
+        else if (id == OPTION_OF) {
+            int measure = cli_choice(command, id, optarg); /* the words stand in its order */
+            if (measure < 0)
+                return false;
+            output->measure = (enum vt_measure)measure;
+            a->folds = true;
+        } else if (id != OPTION_PID || !cli_pid(optarg, &a->pid))
             return false;
     }
     if (argc - optind != 1) {
@@ -64,6 +78,14 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
                   a->run);
         return false;
     }
+    bool folded = output->format ? !strcmp(output->format, "folded")
+                                 : ends_with(output->path, ".folded");
+    if ((a->folds || a->at) && !folded) {
+        cli_error("export: --%s belongs to --to folded", a->folds ? "of" : "at");
+        return false;
+    }
+    if (output->measure == VT_MEASURE_LIVE && !a->at)
+        a->at = "end"; /* after the last event nothing is mapped */
     if (strcmp(output->path, "-") != 0 && is_same_file(a->run, output->path)) {
         cli_error("export: \"%s\" is the recording itself, which would be lost; name another "
                   "file with -o",
@@ -73,13 +95,31 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     return true;
 }
 
+/* What is to be told, or false after a message. */
+static bool choose(const struct arguments *a, struct vt_recording *recording,
+                   struct vt_replay_part *part)
+{
+    struct vt_moment moment;
+    const struct vt_recorded_process *process = NULL;
+    if ((a->pid || a->at) && !(process = cli_process(recording, a->pid)))
+        return false;
+    if (a->pid)
+        part->process = process;
+    if (!a->at)
+        return true;
+    if (!cli_moment(recording, process, a->at, &moment))
+        return false;
+    part->last_event = moment.event;
+    return true;
+}
+
 static int export(const struct arguments *a, struct vt_recording *recording)
 {
     struct vt_replay_part part = {0};
     struct vt_sink *sink;
     struct vt_error err = {0};
     cli_note_gaps(recording, a->run);
-    if (a->pid && !(part.process = cli_process(recording, a->pid)))
+    if (!choose(a, recording, &part))
         return EXIT_OURS;
     int rc = vt_sink_create(&a->output, &sink, &err);
     if (!rc) {
@@ -109,7 +149,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_export = {
     .name = "export",
-    .usage = "RUN --to FORMAT [-o FILE] [--pid PID]",
+    .usage = "RUN --to FORMAT [-o FILE] [--pid PID]\n"
+             "RUN --to folded [--of peak|live|made] [--at WHEN] [-o FILE] [--pid PID]",
     .summary = "Write a recording in another format, for other tools.",
     .options = options,
     .run = run,

@@ -28,6 +28,8 @@
     X(text)                                                                                        \
     X(jsonl)                                                                                       \
     X(csv)                                                                                         \
+    X(folded)                                                                                      \
+    X(massif)                                                                                      \
     X(vas)                                                                                         \
     X(html)
 
@@ -166,6 +168,7 @@ int vt_sink_create(const struct vt_sink_config *config, struct vt_sink **sink, s
     made->named = config->path && strcmp(config->path, "-") != 0;
     made->color = wants_color(config->color, made->fd);
     made->quiet = config->quiet;
+    made->measure = config->measure;
     *sink = made;
     return 0;
 
