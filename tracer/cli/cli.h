@@ -24,6 +24,9 @@ struct cli_option {
     const char *help;  /* one clause */
 };
 
+/* What every command has beside its own: --help, --version. Ended by id 0. */
+extern const struct cli_option cli_common_options[];
+
 /* A subcommand, a row of the table in commands.c. */
 struct cli_command {
     const char *name;  /* null: the trace itself, named by nothing */

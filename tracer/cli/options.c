@@ -22,6 +22,12 @@
 
 enum { OPTION_HELP = 1000, OPTION_VERSION };
 
+const struct cli_option cli_common_options[] = {
+    {OPTION_HELP, "help", NULL, "this text"},
+    {OPTION_VERSION, "version", NULL, "the version"},
+    {0},
+};
+
 void cli_error(const char *fmt, ...)
 {
     char text[2048];
@@ -56,12 +62,7 @@ static int option_text(const struct cli_option *option, char text[64])
 
 static void help_options(const struct cli_option *options)
 {
-    static const struct cli_option always[] = {
-        {OPTION_HELP, "help", NULL, "this text"},
-        {OPTION_VERSION, "version", NULL, "the version"},
-        {0},
-    };
-    const struct cli_option *const tables[] = {options, always};
+    const struct cli_option *const tables[] = {options, cli_common_options};
     char text[64];
     int width = 0;
     for (const struct cli_option *o = options; o->id; o++) {
@@ -85,11 +86,12 @@ static void help_words(const struct cli_option *options)
         if ((offer == CLI_OFFER_WORD || offer == CLI_OFFER_LIST) && !strchr(o->value, '|')) {
             int length = (int)strcspn(o->value, ",");
             int at = printf("\n%.*s:", length, o->value);
-            for (char *save, *word = strtok_r(words.data, " ", &save); word;
-                 word = strtok_r(NULL, " ", &save)) {
-                if (at + 1 + (int)strlen(word) > HELP_WIDTH)
-                    at = printf("\n   ");
-                at += printf(" %s", word);
+            for (const char *word = vt_buf_cstr(&words); *word;) {
+                int size = (int)strcspn(word, " ");
+                if (at + 1 + size > HELP_WIDTH)
+                    at = printf("\n   ") - 1;
+                at += printf(" %.*s", size, word);
+                word += size + (word[size] == ' ');
             }
             printf("\n");
         }
@@ -143,8 +145,8 @@ int cli_next_option(const struct cli_command *command, int argc, char **argv)
                 shorts[at++] = ':';
         }
     }
-    longs[count++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
-    longs[count++] = (struct option){"version", no_argument, NULL, OPTION_VERSION};
+    for (const struct cli_option *o = cli_common_options; o->id; o++)
+        longs[count++] = (struct option){o->name, no_argument, NULL, o->id};
     longs[count] = (struct option){0};
     shorts[at] = '\0';
     opterr = 0; /* getopt's messages would bear argv[0], and are not escaped */

@@ -124,7 +124,9 @@ const struct vt_syscall *vt_arch_syscall_row(size_t index)
 const char *vt_arch_syscall_name(enum vt_abi abi, uint64_t number)
 {
     uint64_t plain = number & ~(uint64_t)abis[abi].number_bit;
-    return plain < abis[abi].count ? abis[abi].names[plain] : NULL;
+    const char *name = plain < abis[abi].count ? abis[abi].names[plain] : NULL;
+    const struct vt_syscall *call = name ? NULL : vt_arch_syscall(abi, number);
+    return call ? call->name : name;
 }
 
 /* DWARF number to place in the kernel's set, in words of that set. */
@@ -164,7 +166,11 @@ bool vt_arch_knows_name(enum vt_abi abi, const char *name)
     for (size_t i = 0; i < abis[abi].count; i++)
         if (abis[abi].names[i] && !strcmp(abis[abi].names[i], name))
             return true;
-    return abi == VT_ABI_I386 && !strcmp(name, "old_mmap"); /* the kernel's headers say mmap */
+    /* The headers may be older than the table; and old_mmap is mmap to them. */
+    for (size_t i = 0; i < VT_COUNTOF(calls); i++)
+        if (calls[i].numbers[abi] >= 0 && !strcmp(calls[i].name, name))
+            return true;
+    return false;
 }
 
 unsigned vt_arch_word_size(enum vt_abi abi)
