@@ -28,9 +28,11 @@ if (!exists("pid")) {
 }
 
 # Kinds in the order in which they are stacked, and the palette that vasplot has.
-kinds = "text rodata relro data bss tls vdso vvar vsyscall other file shm stack thread-stack heap anon"
+kinds = "text rodata relro data bss tls vdso vvar vsyscall other file shm stack" \
+    . " thread-stack heap anon"
 closed = "guard reserve"
-colors = "0c5ca4 34acf9 a5e4ff 004028 369865 c4e7c3 3a3a3a 5a5a5a 3a3a3a 767676 797683 b6aba6 600b66 c287c6 ce4e09 f8c151"
+colors = "0c5ca4 34acf9 a5e4ff 004028 369865 c4e7c3 3a3a3a 5a5a5a 3a3a3a 767676 797683 b6aba6" \
+    . " 600b66 c287c6 ce4e09 f8c151"
 
 # 1 if the kind in a cell is one of a list's.
 among(kind, list) = kind ne "" && strstrt(" ".list." ", " ".kind." ") > 0 ? 1 : 0
@@ -68,7 +70,8 @@ last = STATS_max_x
 
 upto(n) = n == 0 ? "" : upto(n - 1) . " " . word(present, n)
 human(bytes) = bytes >= 2**30 ? sprintf("%.1f GiB", bytes / 2.0**30) \
-             : bytes >= 2**20 ? sprintf("%.1f MiB", bytes / MiB) : sprintf("%.0f KiB", bytes / 1024.0)
+             : bytes >= 2**20 ? sprintf("%.1f MiB", bytes / MiB) \
+             : sprintf("%.0f KiB", bytes / 1024.0)
 
 ending = out[strlen(out) - 2 : ]
 if (ending eq "svg") {

@@ -31,7 +31,7 @@ def human(count):
 
 
 def pixels(path):
-    """The colours of a PNG without interlacing, and how often each occurs; by the standard alone."""
+    """The colours of a PNG without interlacing, and how often each occurs; without libraries."""
     with open(path, "rb") as file:
         data = file.read()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
@@ -78,27 +78,46 @@ class Gnuplot(unittest.TestCase):
     def trace(self, *command):
         base = os.path.join(self.folder, "run")
         subprocess.run(
-            [VASTRACE, "-q", "--verify", "-o", base + ".csv", "-o", base + ".vas", "--",
-             os.path.join(FIXTURES, command[0]), *command[1:]],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60,
-        )  # fmt: skip
+            [
+                VASTRACE,
+                "-q",
+                "--verify",
+                "-o",
+                base + ".csv",
+                "-o",
+                base + ".vas",
+                "--",
+                os.path.join(FIXTURES, command[0]),
+                *command[1:],
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=60,
+        )
         with contextlib.closing(sqlite3.connect(base + ".vas")) as db:
-            totals = db.execute("SELECT p.pid, k.kind, k.peak_bytes FROM kind_totals k "
-                                "JOIN processes p ON p.id = k.process").fetchall()  # fmt: skip
+            totals = db.execute(
+                "SELECT p.pid, k.kind, k.peak_bytes FROM kind_totals k "
+                "JOIN processes p ON p.id = k.process"
+            ).fetchall()
             usable = dict(db.execute("SELECT pid, usable_peak_bytes FROM processes").fetchall())
         return base, totals, usable
 
     def plot(self, base, ending, pid=None):
         out = f"{base}.{ending}"
         settings = f"csv='{base}.csv'; out='{out}'" + (f"; pid={pid}" if pid else "")
-        result = subprocess.run(["gnuplot", "-e", settings, SCRIPT], capture_output=True, timeout=120)
+        result = subprocess.run(
+            ["gnuplot", "-e", settings, SCRIPT], capture_output=True, timeout=120
+        )
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         return out
 
     def check_texts(self, base, totals, usable, pid, given):
         tree = xml.etree.ElementTree.parse(self.plot(base, "svg", given))
         texts = " | ".join(
-            re.sub(r"\s+", " ", "".join(node.itertext())) for node in tree.iter() if node.tag.endswith("}text")
+            re.sub(r"\s+", " ", "".join(node.itertext()))
+            for node in tree.iter()
+            if node.tag.endswith("}text")
         )
         self.assertIn(f"process {pid}: {human(usable[pid])} usable at most", texts)
         closed = 0

@@ -78,8 +78,10 @@ class Traced:
             result = subprocess.run(
                 [VASTRACE, "-q", "--verify", *itertools.chain(*outputs), "--", program]
                 + list(command[1:]),
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=120,
+            )
             if result.returncode == 125:
                 raise AssertionError(f"{command}: {result.stderr.decode()}")
             cls.made[command] = base
@@ -105,7 +107,9 @@ def draw(trace, *words):
 
 
 def run(arguments, **more):
-    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, timeout=120, **more)
+    return subprocess.run(
+        [sys.executable, SCRIPT, *arguments], capture_output=True, timeout=120, **more
+    )
 
 
 def canonical(rows):
@@ -125,10 +129,18 @@ def rectangles(trace):
         return words[number] if number >= 0 else ""
 
     return canonical(
-        (int(r["space"]), int(r["t0"]), int(r["t1"]), vasplot.KINDS[r["kind"]],
-         word(trace.perms, r["perm"]), word(trace.names, r["name"]), int(r["start"]), int(r["end"]))
+        (
+            int(r["space"]),
+            int(r["t0"]),
+            int(r["t1"]),
+            vasplot.KINDS[r["kind"]],
+            word(trace.perms, r["perm"]),
+            word(trace.names, r["name"]),
+            int(r["start"]),
+            int(r["end"]),
+        )
         for r in trace.rectangles
-    )  # fmt: skip
+    )
 
 
 def regions(path):
@@ -146,11 +158,19 @@ def regions(path):
         return "" if raw is None else raw.decode("utf-8", "bad-bytes")
 
     return canonical(
-        (space, t0, last if t1 is None else t1, kind.decode(), perm.decode(), name(thing),
-         start % 2**64, end % 2**64 or 2**64)
+        (
+            space,
+            t0,
+            last if t1 is None else t1,
+            kind.decode(),
+            perm.decode(),
+            name(thing),
+            start % 2**64,
+            end % 2**64 or 2**64,
+        )
         for space, t0, t1, kind, perm, thing, start, end in rows
         if t1 is None or t0 < t1
-    )  # fmt: skip
+    )
 
 
 def bad_bytes(error):
@@ -174,7 +194,9 @@ class Reading(unittest.TestCase):
     def test_csv_gives_the_same(self):
         for title, base in Traced.all():
             with self.subTest(title):
-                self.assertEqual(*(rectangles(vasplot.read(f"{base}.{x}")) for x in ("csv", "jsonl")))
+                self.assertEqual(
+                    *(rectangles(vasplot.read(f"{base}.{x}")) for x in ("csv", "jsonl"))
+                )
 
     def test_bytes_are_those_that_vastrace_tells(self):
         """Of each space after each event; --verify held them against the kernel."""
@@ -207,7 +229,9 @@ class Reading(unittest.TestCase):
                     every = range(len(vasplot.KINDS))
                     closed = vasplot.NO_ACCESS
                     self.assertEqual(view.total(every)[1].max(), peak)
-                    self.assertEqual(view.total([k for k in every if k not in closed])[1].max(), usable)
+                    self.assertEqual(
+                        view.total([k for k in every if k not in closed])[1].max(), usable
+                    )
 
     def test_the_three_inputs_give_one_picture(self):
         base = Traced.of("fixture", "threads-map", "3", "50")
@@ -266,8 +290,9 @@ class Reading(unittest.TestCase):
                 last = max(row[2] for row in found)
                 self.assertTrue(found)
                 # What had ended by then is the same; nothing is there that was not.
-                self.assertEqual([r for r in wanted if r[2] < last - 1],
-                                 [r for r in found if r[2] < last - 1])  # fmt: skip
+                self.assertEqual(
+                    [r for r in wanted if r[2] < last - 1], [r for r in found if r[2] < last - 1]
+                )
 
     def test_others_files_are_refused_in_one_line(self):
         folder = Traced.folder.name
@@ -296,7 +321,10 @@ class Reading(unittest.TestCase):
             (text("short.vas", recording[: len(recording) // 3]), "cannot read the recording"),
             (text("empty", b""), "the input is empty"),
             (text("prose", b"once upon a time\n" * 9), "neither JSON Lines nor CSV"),
-            (text("newer.jsonl", b'{"type":"header","schema":7,"command":null}\n'), "newer than this"),
+            (
+                text("newer.jsonl", b'{"type":"header","schema":7,"command":null}\n'),
+                "newer than this",
+            ),
             (text("foreign.csv", b"seq,time,pid,weather\n1,2,3,4\n"), "none of vastrace's"),
             (text("bytes", bytes(range(256)) * 50), "neither JSON Lines nor CSV"),
             (folder, "Is a directory"),
@@ -313,9 +341,17 @@ class Reading(unittest.TestCase):
 
     def test_wrong_words_are_refused(self):
         base = Traced.of("fixture", "brk")
-        for words in (["--at", "noon"], ["--kinds", "heap,soap"], ["--size", "0x0"], ["--pid", "1"],
-                      ["--from", "2", "--to", "1"], ["--from", "#99999"], ["--what", "layout", "--at", "99999"],
-                      ["--dpi", "1"], ["--panels", "0"]):  # fmt: skip
+        for words in (
+            ["--at", "noon"],
+            ["--kinds", "heap,soap"],
+            ["--size", "0x0"],
+            ["--pid", "1"],
+            ["--from", "2", "--to", "1"],
+            ["--from", "#99999"],
+            ["--what", "layout", "--at", "99999"],
+            ["--dpi", "1"],
+            ["--panels", "0"],
+        ):
             result = run([base + ".jsonl", "-o", "x.png", *words])
             self.assertEqual(result.returncode, 1, words)
             self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
@@ -399,11 +435,20 @@ class Analysis(unittest.TestCase):
         made = vasplot.coarse(x, x + 0.001, y, y + 40, np.full(count, 3))
         self.assertLess(len(made[0]), 4 * 1001 * 2)
         # Every place that had something has it still.
-        self.assertEqual({(int(a), b) for a, b in zip(x, y)}, {(int(a), b) for a, b in zip(made[0], made[2])})
+        self.assertEqual(
+            {(int(a), b) for a, b in zip(x, y)}, {(int(a), b) for a, b in zip(made[0], made[2])}
+        )
 
     def test_words(self):
-        sizes = {0: "0 B", 4096: "4 KiB", 135168: "132 KiB", 1992294: "1.9 MiB", 1 << 30: "1 GiB",
-                 (1 << 20) - 1: "1.0 MiB", 2**64 - 1: "16 EiB"}  # fmt: skip
+        sizes = {
+            0: "0 B",
+            4096: "4 KiB",
+            135168: "132 KiB",
+            1992294: "1.9 MiB",
+            1 << 30: "1 GiB",
+            (1 << 20) - 1: "1.0 MiB",
+            2**64 - 1: "16 EiB",
+        }
         for count, text in sizes.items():
             self.assertEqual(vasplot.size_text(count), text)
         self.assertEqual(vasplot.parse_when("350ms"), ("time", 350_000_000))
@@ -426,13 +471,18 @@ class Drawing(unittest.TestCase):
             # What is touched is a label's line of text; half a pixel is rounding.
             wide = min(a.x1, b.x1) - max(a.x0, b.x0)
             tall = min(a.y1, b.y1) - max(a.y0, b.y0)
-            self.assertFalse(wide > 0.5 and tall > 0.25 * min(a.height, b.height), f"{one!r} over {other!r}")
+            self.assertFalse(
+                wide > 0.5 and tall > 0.25 * min(a.height, b.height), f"{one!r} over {other!r}"
+            )
 
     def test_no_label_touches_another(self):
         for title, base in Traced.all():
             trace = vasplot.read(base + ".vas")
-            for words in (["--by", "events"], ["--what", "kinds", "--size", "6x4"],
-                          ["--what", "layout", "--at", "end"]):  # fmt: skip
+            for words in (
+                ["--by", "events"],
+                ["--what", "kinds", "--size", "6x4"],
+                ["--what", "layout", "--at", "end"],
+            ):
                 with self.subTest(title, words=words):
                     self.check_labels(draw(trace, *words))
 
@@ -443,8 +493,11 @@ class Drawing(unittest.TestCase):
             picture = draw(trace, *theme)
             pixels = np.asarray(picture.figure.canvas.buffer_rgba())
             axes = picture.figure.axes[0]
-            heaps = [c for c in axes.collections if len(c.get_paths()) and hasattr(c, "kind")
-                     and c.kind == vasplot.KIND["heap"]]  # fmt: skip
+            heaps = [
+                c
+                for c in axes.collections
+                if len(c.get_paths()) and hasattr(c, "kind") and c.kind == vasplot.KIND["heap"]
+            ]
             self.assertTrue(heaps)
             path = max(heaps[0].get_paths(), key=lambda p: np.prod(np.ptp(p.vertices, axis=0)))
             low, high = path.vertices.min(axis=0), path.vertices.max(axis=0)
@@ -458,7 +511,9 @@ class Drawing(unittest.TestCase):
         count = len(trace.processes)
         self.assertGreater(count, 1)
         texts = [text.get_text() for text in draw(trace).labels]
-        self.assertEqual(sum("pid " in text and "mapped at most" in text for text in texts), min(count, 4))
+        self.assertEqual(
+            sum("pid " in text and "mapped at most" in text for text in texts), min(count, 4)
+        )
         texts = [text.get_text() for text in draw(trace, "--panels", "1").labels]
         self.assertTrue(any(f"the largest of {count} processes" in text for text in texts), texts)
         pid = trace.processes[-1].pid
@@ -466,22 +521,59 @@ class Drawing(unittest.TestCase):
         self.assertTrue(any(f"pid {pid}" in text for text in texts), texts)
 
     def test_hostile_names_harm_no_picture(self):
-        names = ["/$\\frac{1}{$", "/_hidden", "/a$b$c", "/x\x1b[2J\x07\n\t", "/\u202egpj.exe", "/\ud800 alone",
-                 "/" + "n" * 5000, "/&<>\"'", "/%s%n{}", "/\U0001f600", "/\ufffdff", "/", "", "//"]  # fmt: skip
-        lines = [json.dumps({"type": "header", "schema": 1, "command": ["$\\x$", "\x1b[0m", "\ud800"]})]
+        names = [
+            "/$\\frac{1}{$",
+            "/_hidden",
+            "/a$b$c",
+            "/x\x1b[2J\x07\n\t",
+            "/\u202egpj.exe",
+            "/\ud800 alone",
+            "/" + "n" * 5000,
+            "/&<>\"'",
+            "/%s%n{}",
+            "/\U0001f600",
+            "/\ufffdff",
+            "/",
+            "",
+            "//",
+        ]
+        lines = [
+            json.dumps({"type": "header", "schema": 1, "command": ["$\\x$", "\x1b[0m", "\ud800"]})
+        ]
         lines[0] = lines[0].replace('{"type": ', '{"type":')
         changes = [
-            {"op": "+", "start": hex(0x7F0000000000 + i * 0x40000000), "end": hex(0x7F0000000000 + i * 0x40000000 + 0x20000),
-             "perm": "r-xp", "kind": "text", "object": {"type": "file", "name": name, "dev": "0:0", "inode": 1}}
+            {
+                "op": "+",
+                "start": hex(0x7F0000000000 + i * 0x40000000),
+                "end": hex(0x7F0000000000 + i * 0x40000000 + 0x20000),
+                "perm": "r-xp",
+                "kind": "text",
+                "object": {"type": "file", "name": name, "dev": "0:0", "inode": 1},
+            }
             for i, name in enumerate(names)
-        ]  # fmt: skip
+        ]
         for t in (1000, 2000000):
-            event = {"type": "event", "seq": t, "t": t, "pid": 1, "tid": 1, "space": 1, "cause": "exec" if t == 1000 else "$^_{",
-                     "changes": changes if t == 1000 else [], "mapped": 0}  # fmt: skip
+            event = {
+                "type": "event",
+                "seq": t,
+                "t": t,
+                "pid": 1,
+                "tid": 1,
+                "space": 1,
+                "cause": "exec" if t == 1000 else "$^_{",
+                "changes": changes if t == 1000 else [],
+                "mapped": 0,
+            }
             lines.append(json.dumps(event).replace('{"type": ', '{"type":', 1))
         # Others' records that nobody should trust: each is skipped and counted.
-        lines += ['{"type":"event"}', '{"type":"event","seq":"x"}', '{"type":"event","seq":1e400}', '{"type":[]}',
-                  lines[1].replace("0x7f", "0x-7f"), lines[1].replace('"pid": 1', '"pid": 99999999999999')]  # fmt: skip
+        lines += [
+            '{"type":"event"}',
+            '{"type":"event","seq":"x"}',
+            '{"type":"event","seq":1e400}',
+            '{"type":[]}',
+            lines[1].replace("0x7f", "0x-7f"),
+            lines[1].replace('"pid": 1', '"pid": 99999999999999'),
+        ]
         source = "\n".join(lines).encode()
         for what, kind in itertools.product(("map", "kinds", "layout"), ("png", "svg", "pdf")):
             out = os.path.join(Traced.folder.name, "hostile." + kind)
@@ -509,28 +601,51 @@ class Drawing(unittest.TestCase):
         """Kinds that lie side by side differ for readers who lack a cone type, and in grey."""
         # Machado, Oliveira, Fernandes 2009: severity 1, on linear RGB.
         lacks = {
-            "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-            "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-            "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-        }  # fmt: skip
+            "deuteranopia": [
+                [0.367322, 0.860646, -0.227968],
+                [0.280085, 0.672501, 0.047413],
+                [-0.011820, 0.042940, 0.968881],
+            ],
+            "protanopia": [
+                [0.152286, 1.052583, -0.204868],
+                [0.114503, 0.786281, 0.099216],
+                [-0.003882, -0.048116, 1.051998],
+            ],
+            "tritanopia": [
+                [1.255528, -0.076749, -0.178779],
+                [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900],
+            ],
+        }
 
         def lab(color, matrix):
             c = np.array(matplotlib.colors.to_rgb(color))
             c = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
             c = np.clip(np.array(matrix) @ c, 0, 1)
-            xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ c
+            xyz = (
+                np.array(
+                    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+                )
+                @ c
+            )
             f = np.cbrt(xyz / [0.9505, 1, 1.089])
             return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
         # vdso, vvar, vsyscall and guard are a few pages: all dark; the rest must be told apart.
-        kinds = [k for k in vasplot.KINDS if k not in ("vdso", "vvar", "vsyscall", "guard", "other")]
+        kinds = [
+            k for k in vasplot.KINDS if k not in ("vdso", "vvar", "vsyscall", "guard", "other")
+        ]
         for name, matrix in {**lacks, "all cones": np.eye(3)}.items():
             for one, other in itertools.combinations(kinds, 2):
                 a, b = (vasplot.PALETTE[vasplot.KIND[k]] for k in (one, other))
                 apart = np.linalg.norm(lab(a[1], matrix) - lab(b[1], matrix))
                 # A hatch tells the rest.
                 self.assertGreater(apart, 9 if a[2] != b[2] else 16, (name, one, other))
-        for side in (("text", "rodata", "relro"), ("data", "bss", "tls"), ("stack", "heap", "anon", "reserve")):
+        for side in (
+            ("text", "rodata", "relro"),
+            ("data", "bss", "tls"),
+            ("stack", "heap", "anon", "reserve"),
+        ):
             light = [lab(vasplot.PALETTE[vasplot.KIND[k]][1], np.eye(3))[0] for k in side]
             self.assertTrue(all(b - a > 8 for a, b in zip(light, light[1:])), (side, light))
 
