@@ -311,7 +311,7 @@ static int diff_moments(struct cli_page *p, const struct arguments *a, char **wo
         cli_paint(p, CLI_STRONG);
         cli_name(p, process->name);
         cli_plain(p);
-        cli_text(p, " (pid %d): from %s to %s", (int)process->pid, from.text, to.text);
+        cli_text(p, " (pid %d): first %s, then %s", (int)process->pid, from.text, to.text);
         cli_line(p);
         if (from.space != to.space) {
             cli_text(p, "between them it executed a program: everything is another's");
