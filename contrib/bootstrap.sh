@@ -20,8 +20,8 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 125; }
 
-build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libsqlite3-dev libdw-dev libunwind-dev libiberty-dev'
-test_packages='libcmocka-dev python3 python3-jsonschema binutils busybox-static python3-matplotlib gnuplot-nox chromium chromium-driver python3-selenium bash-completion zsh fish man-db mandoc'
+build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libsqlite3-dev libdw-dev libunwind-dev libiberty-dev zlib1g-dev libzstd-dev'
+test_packages='libcmocka-dev python3 python3-jsonschema binutils xz-utils busybox-static python3-matplotlib gnuplot-nox chromium chromium-driver python3-selenium bash-completion zsh fish man-db mandoc'
 
 # Is a Debian package there, itself or by another name that provides it?
 installed() {
@@ -39,7 +39,7 @@ install() {
             command -v $tool >/dev/null || fail "this is no Debian system and $tool is missing:" \
                 "install by hand what Debian calls: $*"
         done
-        for library in libelf libdw libunwind-generic; do
+        for library in libelf libdw libunwind-generic zlib; do
             pkg-config --exists $library || fail "this is no Debian system and $library is" \
                 "missing: install by hand what Debian calls: $*"
         done

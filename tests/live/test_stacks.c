@@ -260,35 +260,48 @@ static void check_chains_32(void **state)
     check_programs(true);
 }
 
-/* Without symbols and without sections the frames are the same, and of the program only addresses. */
+/*
+ * Without symbols, without sections, and with tables in a file of their own the frames are the
+ * same, and of the program only addresses.
+ */
 static void check_stripped(void **state)
 {
-    static const char *const stripped[] = {"stacks-stripped", "stacks-no-sections"};
+    static const struct {
+        const char *bare, *whole;
+    } pairs[] = {
+        {"stacks-stripped", "stacks"},
+        {"stacks-no-sections", "stacks"},
+        {"stacks-separate", "stacks-debug-frame"},
+        {"stacks-m32-separate", "stacks-m32-debug-frame"},
+    };
     static const char *const ways[] = {"chain", "callback", "signal", "thread"};
 
     (void)state;
-    for (size_t w = 0; w < LIVE_COUNT(ways); w++) {
+    for (size_t i = 0; i < LIVE_COUNT(pairs) * LIVE_COUNT(ways); i++) {
+        const char *whole_name = pairs[i / LIVE_COUNT(ways)].whole;
+        const char *way = ways[i % LIVE_COUNT(ways)];
         struct live_result result;
         struct stack whole, bare;
+        char path[256];
 
-        live_run(&result, &stacks_on, FIXTURE_DIR "/stacks", ways[w]);
+        snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, whole_name);
+        if (!live_exists(path))
+            continue;
+        live_run(&result, &stacks_on, path, way);
         assert_true(find_stack(&result, 0, &whole));
         live_free(&result);
-        for (size_t i = 0; i < LIVE_COUNT(stripped); i++) {
-            char path[256];
-            snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, stripped[i]);
-            live_run(&result, &stacks_on, path, ways[w]);
-            live_assert_exited(&result, 0);
-            assert_true(find_stack(&result, 0, &bare));
-            assert_int_equal(bare.count, whole.count);
-            assert_string_equal(bare.end, whole.end);
-            for (size_t k = 0; k < bare.count; k++) {
-                assert_true(bare.frames[k].address == whole.frames[k].address);
-                if (!strcmp(whole.frames[k].object, "stacks"))
-                    assert_string_equal(bare.frames[k].function, "?");
-            }
-            live_free(&result);
+        snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, pairs[i / LIVE_COUNT(ways)].bare);
+        live_run(&result, &stacks_on, path, way);
+        live_assert_exited(&result, 0);
+        assert_true(find_stack(&result, 0, &bare));
+        assert_int_equal(bare.count, whole.count);
+        assert_string_equal(bare.end, whole.end);
+        for (size_t k = 0; k < bare.count; k++) {
+            assert_true(bare.frames[k].address == whole.frames[k].address);
+            if (!strcmp(whole.frames[k].object, whole_name))
+                assert_string_equal(bare.frames[k].function, "?");
         }
+        live_free(&result);
     }
 }
 

@@ -626,7 +626,7 @@ static void compare_file(const char *path, bool debug_frame)
     if (fd < 0)
         return;
     assert_int_equal(vt_elf_read(fd, &facts, NULL), 0);
-    assert_int_equal(vt_unwind_tables_read(fd, &tables, NULL), 0);
+    assert_int_equal(vt_unwind_tables_read(fd, NULL, &tables, NULL), 0);
     begin(&t, facts->class_bits == 64 ? &x86_64 : &i386);
     elf_version(EV_CURRENT);
     Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
@@ -894,7 +894,7 @@ static void test_damaged_files(void **state)
                 off_t at = random_below((unsigned)st.st_size);
                 assert_int_equal(pwrite(fd, &byte, 1, at), 1);
             }
-            if (vt_unwind_tables_read(fd, &d.tables, NULL) == 0) {
+            if (vt_unwind_tables_read(fd, NULL, &d.tables, NULL) == 0) {
                 const struct vt_unwind_source source = {&d, read_damaged, find_damaged, 0};
                 for (int i = 0; i < 200; i++) {
                     struct vt_registers registers = {.machine = VT_MACHINE_I386};

@@ -175,6 +175,33 @@ static void test_separate(void **state)
     vt_frame_clear(&frame);
 }
 
+/* Stripped, with its symbols packed in a section: as some distributions ship all programs. */
+static void test_mini_debug_info(void **state)
+{
+    vt_addr f16 = address_of("f16"), chain = address_of("chain");
+    char program[128];
+    struct vt_frame frame;
+
+    (void)state;
+    if (!f16 || !chain ||
+        shell("cd %s && objcopy --only-keep-debug " PROGRAM " mini 2>/dev/null && "
+              "strip --strip-debug mini && xz -f mini && strip -o bare " PROGRAM " && "
+              "objcopy --add-section .gnu_debugdata=mini.xz bare packed",
+              directory))
+        skip(); /* no binutils, or no xz */
+    snprintf(program, sizeof(program), "%s/bare", directory);
+    look(program, "/nonexistent", f16, true, &frame);
+    assert_null(frame.function);
+    snprintf(program, sizeof(program), "%s/packed", directory);
+    look(program, "/nonexistent", f16, true, &frame);
+    assert_is(&frame, "f16", 0);
+    assert_null(frame.file); /* there are no lines in it */
+    vt_frame_clear(&frame);
+    look(program, "/nonexistent", chain + 3, true, &frame);
+    assert_is(&frame, "chain", 3); /* a static function, in no dynamic symbol table */
+    vt_frame_clear(&frame);
+}
+
 static void test_demangle(void **state)
 {
     static const struct {
@@ -215,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_symbols),
         cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_mini_debug_info),
         cmocka_unit_test(test_demangle),
     };
 

@@ -37,7 +37,7 @@ static struct vt_unwind_tables *tables_of(const char *path, int expected)
 
     if (fd < 0)
         return NULL;
-    assert_int_equal(vt_unwind_tables_read(fd, &tables, &err), expected);
+    assert_int_equal(vt_unwind_tables_read(fd, NULL, &tables, &err), expected);
     assert_int_equal(!tables, expected != 0);
     close(fd);
     return tables;
@@ -73,6 +73,211 @@ static void test_debug_frame(void **state)
     vt_unwind_tables_destroy(tables);
 }
 
+/* Bytes changed, and files cut short, anywhere: fewer entries, and nothing worse. */
+static void damage(const char *path, int rounds)
+{
+    static unsigned seed = 1;
+    int in = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+
+    if (in < 0)
+        return;
+    assert_int_equal(fstat(in, &st), 0);
+    unsigned char *bytes = malloc((size_t)st.st_size);
+    assert_non_null(bytes);
+    assert_int_equal(read(in, bytes, (size_t)st.st_size), st.st_size);
+    close(in);
+    for (int round = 0; round < rounds; round++) {
+        struct vt_unwind_tables *tables;
+        size_t length = (size_t)st.st_size;
+        int fd = memfd_create("malformed", MFD_CLOEXEC);
+        assert_true(fd >= 0);
+        if (round % 5 == 0)
+            length = (size_t)rand_r(&seed) % length;
+        assert_int_equal(write(fd, bytes, length), (ssize_t)length);
+        for (int i = 0; i < 1 << round % 12; i++) {
+            unsigned char byte = (unsigned char)rand_r(&seed);
+            off_t at = round % 3 ? rand_r(&seed) % st.st_size : rand_r(&seed) % 4096;
+            assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+        }
+        if (vt_unwind_tables_read(fd, NULL, &tables, NULL) == 0) {
+            for (int i = 0; i < 1000; i++) {
+                vt_addr at = (vt_addr)rand_r(&seed) % (vt_addr)st.st_size;
+                const struct vt_unwind_entry *e = vt_unwind_tables_find(tables, at);
+                struct vt_unwind_program program;
+                uint64_t word;
+                assert_true(!e || (e->start <= at && at < e->end));
+                assert_true(!e || !vt_unwind_tables_program(tables, e, &program) ||
+                            program.own.at <= program.own.end);
+                (void)vt_unwind_tables_word(tables, at & ~7u, &word);
+            }
+            vt_unwind_tables_destroy(tables);
+        }
+        close(fd);
+    }
+    free(bytes);
+}
+
+static void test_malformed(void **state)
+{
+    static const char *const paths[] = {
+        "/proc/self/exe", FIXTURE_DIR "/stacks-debug-frame", FIXTURE_DIR "/stacks-no-sections",
+        FIXTURE_DIR "/stacks-m32-debug-frame", FIXTURE_DIR "/.debug/stacks-separate.debug"};
+
+    (void)state;
+    for (size_t p = 0; p < VT_COUNTOF(paths); p++)
+        damage(paths[p], 150);
+}
+
+static char directory[] = "/tmp/vastrace-unwind.XXXXXX";
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int clean_up(void **state)
+{
+    char command[64];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    return system(command);
+}
+
+/* Run a command in which %1$s is the directory and %2$s a name. Returns its status. */
+static int shell(const char *format, const char *name)
+{
+    char command[2048];
+
+    snprintf(command, sizeof(command), format, directory, name);
+    return system(command);
+}
+
+/* Both have entries for the same code. */
+static void assert_alike(const struct vt_unwind_tables *a, const struct vt_unwind_tables *b,
+                         const char *what)
+{
+    if (!a || !b || vt_unwind_tables_count(a) != vt_unwind_tables_count(b))
+        fail_msg("%s: %zu entries of %zu", what, b ? vt_unwind_tables_count(b) : 0,
+                 a ? vt_unwind_tables_count(a) : 0);
+    for (vt_addr at = 0; at < 0x8000; at++) {
+        const struct vt_unwind_entry *x = vt_unwind_tables_find(a, at),
+                                     *y = vt_unwind_tables_find(b, at);
+        assert_int_equal(!x, !y);
+        assert_true(!x || (x->start == y->start && x->end == y->end));
+    }
+}
+
+static const char *const debug_frames[] = {"stacks-debug-frame", "stacks-m32-debug-frame"};
+
+/* .debug_frame in each way in which sections can be compressed. */
+static void test_compressed(void **state)
+{
+    static const char *const ways[] = {"zlib-gabi", "zlib-gnu", "zstd"};
+    size_t made = 0;
+
+    (void)state;
+    for (size_t i = 0; i < VT_COUNTOF(debug_frames) * VT_COUNTOF(ways); i++) {
+        const char *name = debug_frames[i / VT_COUNTOF(ways)], *way = ways[i % VT_COUNTOF(ways)];
+        char path[256], command[256];
+        snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, name);
+        struct vt_unwind_tables *plain = tables_of(path, 0);
+#ifndef VASTRACE_ZSTD
+        if (!strcmp(way, "zstd")) {
+            vt_unwind_tables_destroy(plain);
+            continue;
+        }
+#endif
+        snprintf(command, sizeof(command),
+                 "objcopy --compress-debug-sections=%s " FIXTURE_DIR "/%%2$s %%1$s/packed "
+                 "2>/dev/null && readelf -SW %%1$s/packed | grep -qE 'zdebug_frame|frame.* C '",
+                 way);
+        if (plain && shell(command, name) == 0) {
+            snprintf(path, sizeof(path), "%s/packed", directory);
+            struct vt_unwind_tables *packed = tables_of(path, 0);
+            assert_alike(plain, packed, way);
+            damage(path, 50);
+            vt_unwind_tables_destroy(packed);
+            made++;
+        }
+        vt_unwind_tables_destroy(plain);
+    }
+    print_message("%zu files\n", made);
+    if (!made)
+        skip(); /* this objcopy does not compress .debug_frame */
+}
+
+/* The tables of a stripped file, whose debug file is looked for in the directory. */
+static struct vt_unwind_tables *separate_tables(const char *name)
+{
+    struct vt_unwind_tables *tables;
+    struct vt_elf *elf;
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(vt_elf_read(fd, &elf, NULL), 0);
+    const struct vt_debug_search search = {elf, path, directory};
+    assert_int_equal(vt_unwind_tables_read(fd, &search, &tables, NULL), 0);
+    vt_elf_destroy(elf);
+    close(fd);
+    return tables;
+}
+
+/* .debug_frame in a file of its own: by build ID, and by a link with its checksum. */
+static void test_separate(void **state)
+{
+    static const struct {
+        const char *command; /* from "stripped" and "debug" to "program" and its debug file */
+        bool found;
+    } ways[] = {
+        {"cd %1$s && cp stripped program", false},
+        {"cd %1$s && id=$(readelf -n stripped | sed -n 's/.*Build ID: //p') && "
+         "rest=${id#??} && mkdir -p .build-id/${id%%$rest} && "
+         "cp debug .build-id/${id%%$rest}/$rest.debug",
+         true},
+        {"cd %1$s && printf junk >> $(echo .build-id/*/*.debug)", true}, /* its build ID counts */
+        {"cd %1$s && cp /bin/true $(echo .build-id/*/*.debug)", false},
+        {"cd %1$s && rm -r .build-id && cp debug linked.debug && "
+         "objcopy -R .note.gnu.build-id --add-gnu-debuglink=linked.debug stripped program",
+         true},
+        {"cd %1$s && mkdir .debug && mv linked.debug .debug", true},
+        {"cd %1$s && mkdir -p .%1$s && mv .debug/linked.debug .%1$s && rmdir .debug", true},
+        {"cd %1$s && mv .%1$s/linked.debug . && printf junk >> linked.debug", false},
+        {"cd %1$s && rm linked.debug && mkfifo linked.debug", false}, /* is not waited for */
+        {"cd %1$s && rm -r linked.debug && mkdir linked.debug", false},
+        {"cd %1$s && rmdir linked.debug && ln -s linked.debug linked.debug", false},
+        {"cd %1$s && rm -r linked.debug tmp", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < VT_COUNTOF(debug_frames); i++) {
+        char path[256];
+        snprintf(path, sizeof(path), "%s/%s", FIXTURE_DIR, debug_frames[i]);
+        struct vt_unwind_tables *whole = tables_of(path, 0);
+        if (!whole)
+            continue;
+        if (shell("objcopy --only-keep-debug " FIXTURE_DIR "/%2$s %1$s/debug 2>/dev/null && "
+                  "strip -o %1$s/stripped " FIXTURE_DIR "/%2$s 2>/dev/null",
+                  debug_frames[i]))
+            skip(); /* no binutils */
+        for (size_t k = 0; k < VT_COUNTOF(ways); k++) {
+            if (shell(ways[k].command, ""))
+                fail_msg("%s", ways[k].command);
+            struct vt_unwind_tables *tables = separate_tables("program");
+            if (ways[k].found)
+                assert_alike(whole, tables, ways[k].command);
+            else
+                assert_true(vt_unwind_tables_count(tables) < 10);
+            vt_unwind_tables_destroy(tables);
+        }
+        vt_unwind_tables_destroy(whole);
+    }
+}
+
 /* Without section headers the same entries are found by the program header. */
 static void test_no_sections(void **state)
 {
@@ -84,53 +289,6 @@ static void test_no_sections(void **state)
     assert_int_equal(vt_unwind_tables_count(whole), vt_unwind_tables_count(bare));
     vt_unwind_tables_destroy(whole);
     vt_unwind_tables_destroy(bare);
-}
-
-/* Bytes changed, and files cut short, anywhere: fewer entries, and nothing worse. */
-static void test_malformed(void **state)
-{
-    static const char *const paths[] = {"/proc/self/exe", FIXTURE_DIR "/stacks-debug-frame",
-                                        FIXTURE_DIR "/stacks-no-sections"};
-    unsigned seed = 1;
-
-    (void)state;
-    for (size_t p = 0; p < VT_COUNTOF(paths); p++) {
-        int in = open(paths[p], O_RDONLY | O_CLOEXEC);
-        struct stat st;
-        if (in < 0)
-            continue;
-        assert_int_equal(fstat(in, &st), 0);
-        unsigned char *bytes = malloc((size_t)st.st_size);
-        assert_non_null(bytes);
-        assert_int_equal(read(in, bytes, (size_t)st.st_size), st.st_size);
-        close(in);
-        for (int round = 0; round < 150; round++) {
-            struct vt_unwind_tables *tables;
-            size_t length = (size_t)st.st_size;
-            int fd = memfd_create("malformed", MFD_CLOEXEC);
-            assert_true(fd >= 0);
-            if (round % 5 == 0)
-                length = (size_t)rand_r(&seed) % length;
-            assert_int_equal(write(fd, bytes, length), (ssize_t)length);
-            for (int i = 0; i < 1 << round % 12; i++) {
-                unsigned char byte = (unsigned char)rand_r(&seed);
-                off_t at = round % 3 ? rand_r(&seed) % st.st_size : rand_r(&seed) % 4096;
-                assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-            }
-            if (vt_unwind_tables_read(fd, &tables, NULL) == 0) {
-                for (int i = 0; i < 1000; i++) {
-                    vt_addr at = (vt_addr)rand_r(&seed) % (vt_addr)st.st_size;
-                    const struct vt_unwind_entry *e = vt_unwind_tables_find(tables, at);
-                    uint64_t word;
-                    assert_true(!e || (e->start <= at && at < e->end));
-                    (void)vt_unwind_tables_word(tables, at & ~7u, &word);
-                }
-                vt_unwind_tables_destroy(tables);
-            }
-            close(fd);
-        }
-        free(bytes);
-    }
 }
 
 /* ---- this process --------------------------------------------------------------------- */
@@ -166,7 +324,7 @@ static int note_image(struct dl_phdr_info *info, size_t size, void *context)
         image->end = image->start + p->p_memsz;
         int fd = open(image->path, O_RDONLY | O_CLOEXEC);
         if (fd >= 0) {
-            vt_unwind_tables_read(fd, &image->tables, NULL);
+            vt_unwind_tables_read(fd, NULL, &image->tables, NULL);
             close(fd);
         }
     }
@@ -332,8 +490,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),      cmocka_unit_test(test_debug_frame),
         cmocka_unit_test(test_no_sections), cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_compressed),  cmocka_unit_test(test_separate),
         cmocka_unit_test(test_own_stack),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, clean_up);
 }

@@ -15,7 +15,7 @@
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
- *                          symbols.c  names of addresses
+ *                          symbols.c  names of addresses; debug_file.c what was stripped
  *   tracer/recording/      writer.c   events to an SQLite file; tiles.c what is still open
  *                          reader.c   untrusted files; events.c, moment.c what they hold
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes

@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A limit against files made to keep the tracer busy; real ones stay far below. */
+#define SECTIONS_MAX 65536
+
 /* ---- one row a record type: its sizes, and how a 32-bit one becomes a 64-bit one ---- */
 
 static void widen_ehdr(void *to, const void *from)
@@ -178,6 +181,49 @@ int vt_elf_file_shdrs(const struct vt_elf_file *file, uint64_t offset, size_t co
 int vt_elf_file_dyns(const struct vt_elf_file *file, uint64_t offset, size_t count, GElf_Dyn *dyns)
 {
     return read_records(file, &dyn_type, offset, count, dyns);
+}
+
+static bool is_named(const struct vt_elf_file *file, const GElf_Shdr *names, uint64_t name,
+                     const char *wanted)
+{
+    char text[24] = "";
+    size_t length = strlen(wanted) + 1;
+
+    return name < names->sh_size && names->sh_size - name >= length && length <= sizeof(text) &&
+           vt_elf_file_bytes(file, names->sh_offset + name, text, length) == (ssize_t)length &&
+           memcmp(text, wanted, length) == 0;
+}
+
+size_t vt_elf_file_sections(const struct vt_elf_file *file, const char *const *names, size_t count,
+                            GElf_Shdr *found)
+{
+    size_t size = vt_elf_file_shdr_size(file), n, hits = 0;
+    uint64_t at = file->header.e_shoff;
+    GElf_Shdr first, strings, chunk[VT_ELF_FILE_CHUNK];
+
+    memset(found, 0, count * sizeof(*found));
+    if (!at || file->header.e_shentsize != size || vt_elf_file_shdrs(file, at, 1, &first) != 0)
+        return 0;
+    uint64_t sections = file->header.e_shnum ? file->header.e_shnum : first.sh_size;
+    uint64_t index = file->header.e_shstrndx == SHN_XINDEX ? first.sh_link
+                                                           : file->header.e_shstrndx;
+    if (sections > SECTIONS_MAX || index >= sections ||
+        vt_elf_file_shdrs(file, at + index * size, 1, &strings) != 0)
+        return 0;
+    for (uint64_t i = 0; i < sections; i += n) {
+        n = sections - i < VT_ELF_FILE_CHUNK ? (size_t)(sections - i) : VT_ELF_FILE_CHUNK;
+        if (vt_elf_file_shdrs(file, at + i * size, n, chunk) != 0)
+            break;
+        for (size_t k = 0; k < n * count; k++) {
+            const GElf_Shdr *s = &chunk[k / count];
+            if (s->sh_type == SHT_NOBITS || s->sh_size == 0 ||
+                !is_named(file, &strings, s->sh_name, names[k % count]))
+                continue;
+            hits += found[k % count].sh_size == 0;
+            found[k % count] = *s;
+        }
+    }
+    return hits;
 }
 
 size_t vt_elf_file_phdr_size(const struct vt_elf_file *file)

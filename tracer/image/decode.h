@@ -46,6 +46,13 @@ int vt_elf_file_shdrs(const struct vt_elf_file *file, uint64_t offset, size_t co
                       GElf_Shdr *shdrs);
 int vt_elf_file_dyns(const struct vt_elf_file *file, uint64_t offset, size_t count, GElf_Dyn *dyns);
 
+/*
+ * The headers of the sections that bear these names (shorter than 24 bytes) and have
+ * contents in the file; found[i] is for names[i], all 0 if there is none. How many there are.
+ */
+size_t vt_elf_file_sections(const struct vt_elf_file *file, const char *const *names, size_t count,
+                            GElf_Shdr *found);
+
 /* The size of one record in the file. */
 size_t vt_elf_file_phdr_size(const struct vt_elf_file *file);
 size_t vt_elf_file_shdr_size(const struct vt_elf_file *file);

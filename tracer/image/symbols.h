@@ -15,9 +15,6 @@
 
 #include "image/elf.h"
 
-/* Where Debian and others put separate debug files. */
-#define VT_DEBUG_DIRECTORY "/usr/lib/debug"
-
 struct vt_symbols;
 
 /*

@@ -17,15 +17,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "base/buf.h"
 #include "image/cursor.h"
 #include "image/decode.h"
 
-/* Limits against files made to keep the tracer busy; real files stay far below. */
+/* A limit against files made to keep the tracer busy; real files stay far below. */
 #define TABLE_BYTES_MAX (UINT64_C(256) << 20)
-#define SECTIONS_MAX    65536
 
 /* Pointer encodings of .eh_frame (DW_EH_PE_*), of which the low half is the format. */
 enum {
@@ -382,50 +382,20 @@ static void rewrite_debug_frame(const unsigned char *bytes, size_t length, unsig
 struct found {
     GElf_Shdr eh_frame; /* sh_size 0: not found */
     GElf_Shdr debug_frame;
-    GElf_Shdr names;
     GElf_Phdr header; /* PT_GNU_EH_FRAME; p_filesz 0: not found */
     vt_addr image_end;
+    uint64_t code; /* bytes of the executable segments */
 };
-
-static bool is_named(const struct vt_elf_file *file, const GElf_Shdr *names, uint64_t name,
-                     const char *wanted)
-{
-    char text[24] = "";
-    size_t length = strlen(wanted) + 1;
-
-    return name < names->sh_size && names->sh_size - name >= length && length <= sizeof(text) &&
-           vt_elf_file_bytes(file, names->sh_offset + name, text, length) == (ssize_t)length &&
-           memcmp(text, wanted, length) == 0;
-}
 
 static void find_sections(const struct vt_elf_file *file, struct found *found)
 {
-    size_t size = vt_elf_file_shdr_size(file);
-    uint64_t at = file->header.e_shoff;
-    GElf_Shdr first, chunk[VT_ELF_FILE_CHUNK];
+    static const char *const names[] = {".eh_frame", ".debug_frame", ".zdebug_frame"};
+    GElf_Shdr sections[3];
 
-    if (!at || file->header.e_shentsize != size || vt_elf_file_shdrs(file, at, 1, &first) != 0)
-        return;
-    uint64_t count = file->header.e_shnum ? file->header.e_shnum : first.sh_size;
-    uint64_t names = file->header.e_shstrndx == SHN_XINDEX ? first.sh_link
-                                                           : file->header.e_shstrndx;
-    if (count > SECTIONS_MAX || names >= count ||
-        vt_elf_file_shdrs(file, at + names * size, 1, &found->names) != 0)
-        return;
-    for (uint64_t i = 0; i < count; i += VT_ELF_FILE_CHUNK) {
-        size_t n = (size_t)vt_min(VT_ELF_FILE_CHUNK, count - i);
-        if (vt_elf_file_shdrs(file, at + i * size, n, chunk) != 0)
-            return;
-        for (size_t k = 0; k < n; k++) {
-            const GElf_Shdr *s = &chunk[k];
-            if (s->sh_type == SHT_NOBITS || s->sh_size == 0)
-                continue;
-            if (s->sh_flags & SHF_ALLOC && is_named(file, &found->names, s->sh_name, ".eh_frame"))
-                found->eh_frame = *s;
-            else if (is_named(file, &found->names, s->sh_name, ".debug_frame"))
-                found->debug_frame = *s;
-        }
-    }
+    vt_elf_file_sections(file, names, 3, sections);
+    if (sections[0].sh_flags & SHF_ALLOC)
+        found->eh_frame = sections[0];
+    found->debug_frame = sections[1].sh_size ? sections[1] : sections[2];
 }
 
 static void find_segments(const struct vt_elf_file *file, struct found *found, GElf_Phdr *holder)
@@ -444,6 +414,8 @@ static void find_segments(const struct vt_elf_file *file, struct found *found, G
             if (p.p_type != PT_LOAD || p.p_vaddr > UINT64_MAX - p.p_memsz)
                 continue;
             found->image_end = vt_max(found->image_end, vt_round_up(p.p_vaddr + p.p_memsz, page));
+            if (pass && p.p_flags & PF_X)
+                found->code += vt_min(p.p_memsz, p.p_filesz);
             if (pass && found->header.p_vaddr >= p.p_vaddr &&
                 found->header.p_vaddr - p.p_vaddr < p.p_filesz)
                 *holder = p;
@@ -468,22 +440,6 @@ static void find_by_header(const struct vt_elf_file *file, struct found *found,
     found->eh_frame.sh_addr = start;
     found->eh_frame.sh_offset = holder->p_offset + (start - holder->p_vaddr);
     found->eh_frame.sh_size = holder->p_filesz - (start - holder->p_vaddr);
-}
-
-/* The bytes of a section; null if there is no memory or they are not there. */
-static unsigned char *load(const struct vt_elf_file *file, const GElf_Shdr *section, size_t *length)
-{
-    if (section->sh_size > TABLE_BYTES_MAX)
-        return NULL;
-    unsigned char *bytes = malloc((size_t)section->sh_size);
-    ssize_t n = bytes ? vt_elf_file_bytes(file, section->sh_offset, bytes, (size_t)section->sh_size)
-                      : -1;
-    if (n <= 0) {
-        free(bytes);
-        return NULL;
-    }
-    *length = (size_t)n;
-    return bytes;
 }
 
 static int compare(const void *a, const void *b)
@@ -515,20 +471,19 @@ static void tidy(struct vt_unwind_tables *tables)
     tables->count = kept;
 }
 
+/* The frames of the file itself, or of the one that holds what was stripped from it. */
 static int read_debug_frame(struct vt_unwind_tables *tables, const struct vt_elf_file *file,
-                            const struct found *found, unsigned word)
+                            const GElf_Shdr *section, vt_addr image_end)
 {
     struct stretch *stretch = &tables->stretches[tables->stretch_count];
     struct vt_buf out = {0};
     size_t length;
     unsigned char *bytes;
 
-    /* A compressed one is no loss that anybody has met: who strips .eh_frame keeps this plain. */
-    if (!found->debug_frame.sh_size || found->debug_frame.sh_flags & SHF_COMPRESSED ||
-        !(bytes = load(file, &found->debug_frame, &length)))
+    if (!section->sh_size || !(bytes = vt_section_load(file, section, TABLE_BYTES_MAX, &length)))
         return 0;
-    stretch->start = found->image_end;
-    rewrite_debug_frame(bytes, length, word, stretch->start, &out);
+    stretch->start = image_end;
+    rewrite_debug_frame(bytes, length, file->wide ? 8 : 4, stretch->start, &out);
     free(bytes);
     if (out.failed) {
         vt_buf_deinit(&out);
@@ -541,11 +496,65 @@ static int read_debug_frame(struct vt_unwind_tables *tables, const struct vt_elf
     return index_eh_frame(tables, stretch);
 }
 
-int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables_out, struct vt_error *err)
+/* Is nearly all of the code covered? The rest is padding, and what the linker adds. */
+static bool is_whole(const struct vt_unwind_tables *tables, const struct found *found)
 {
-    struct vt_elf_file file;
+    uint64_t covered = 0;
+
+    for (size_t i = 0; i < tables->count; i++)
+        covered += vt_min(tables->index[i].end - tables->index[i].start, found->code);
+    return covered >= found->code / 10 * 9;
+}
+
+static int read_separate(struct vt_unwind_tables *tables, const struct vt_elf_file *file,
+                         const struct vt_debug_search *search, const struct found *found)
+{
+    struct vt_elf_file other;
+    struct found there = {0};
+    int r = 0, fd = vt_debug_file_open(file, search);
+
+    if (fd < 0)
+        return 0;
+    if (vt_elf_file_init(&other, fd, NULL) == 0 && other.wide == file->wide &&
+        other.encode == file->encode) {
+        find_sections(&other, &there);
+        r = read_debug_frame(tables, &other, &there.debug_frame, found->image_end);
+    }
+    close(fd);
+    return r;
+}
+
+static int read_all(struct vt_unwind_tables *tables, const struct vt_elf_file *file,
+                    const struct vt_debug_search *search)
+{
+    unsigned word = file->wide ? 8 : 4;
     struct found found = {0};
     GElf_Phdr holder = {0};
+    struct stretch *eh = &tables->stretches[0];
+    int r = 0;
+
+    find_segments(file, &found, &holder);
+    find_sections(file, &found);
+    if (!found.eh_frame.sh_size && found.header.p_filesz)
+        find_by_header(file, &found, &holder, word);
+    if (found.eh_frame.sh_size &&
+        (eh->bytes = vt_section_load(file, &found.eh_frame, TABLE_BYTES_MAX, &eh->length))) {
+        eh->start = found.eh_frame.sh_addr;
+        eh->word = word;
+        tables->stretch_count = 1;
+        r = index_eh_frame(tables, eh);
+    }
+    if (!r && found.debug_frame.sh_size)
+        r = read_debug_frame(tables, file, &found.debug_frame, found.image_end);
+    else if (!r && search && !is_whole(tables, &found))
+        r = read_separate(tables, file, search, &found);
+    return r;
+}
+
+int vt_unwind_tables_read(int fd, const struct vt_debug_search *search,
+                          struct vt_unwind_tables **tables_out, struct vt_error *err)
+{
+    struct vt_elf_file file;
 
     *tables_out = NULL;
     int r = vt_elf_file_init(&file, fd, err);
@@ -553,24 +562,10 @@ int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables_out, struct v
         return r;
     if (file.encode != ELFDATA2LSB)
         return 1;
-    unsigned word = file.wide ? 8 : 4;
-    find_segments(&file, &found, &holder);
-    find_sections(&file, &found);
-    if (!found.eh_frame.sh_size && found.header.p_filesz)
-        find_by_header(&file, &found, &holder, word);
-
     struct vt_unwind_tables *tables = calloc(1, sizeof(*tables));
     if (!tables)
         return vt_error_errno(err, ENOMEM, "cannot read the unwind tables of a mapped file");
-    struct stretch *eh = &tables->stretches[0];
-    if (found.eh_frame.sh_size && (eh->bytes = load(&file, &found.eh_frame, &eh->length))) {
-        eh->start = found.eh_frame.sh_addr;
-        eh->word = word;
-        tables->stretch_count = 1;
-        r = index_eh_frame(tables, eh);
-    }
-    if (!r)
-        r = read_debug_frame(tables, &file, &found, word);
+    r = read_all(tables, &file, search);
     if (r || !tables->count) {
         vt_unwind_tables_destroy(tables);
         return r ? vt_error_errno(err, -r, "cannot read the unwind tables of a mapped file") : 1;

@@ -1,6 +1,7 @@
 /*
  * unwind_tables.h - what one ELF file says about leaving each of its functions:
- * .eh_frame, and .debug_frame for what that does not cover.
+ * .eh_frame, and .debug_frame for what that does not cover, be it in the file
+ * or in its separate debug file.
  *
  * Read once, into memory of our own: a file that is changed or cut short
  * afterwards changes nothing here. All addresses are the file's own (no load
@@ -16,6 +17,7 @@
 #include <vastrace/layout.h>
 
 #include "image/cursor.h"
+#include "image/debug_file.h"
 
 struct vt_unwind_tables;
 
@@ -28,10 +30,12 @@ struct vt_unwind_entry {
 };
 
 /*
- * Read the tables of an open file, which stays the caller's. Returns 0, a
- * negative failure, or 1 if there are none; *tables is then null.
+ * Read the tables of an open file, which stays the caller's. Where they leave much of
+ * its code out, those of its separate debug file are looked for, unless `search` is null.
+ * Returns 0, a negative failure, or 1 if there are none; *tables is then null.
  */
-int vt_unwind_tables_read(int fd, struct vt_unwind_tables **tables, struct vt_error *err);
+int vt_unwind_tables_read(int fd, const struct vt_debug_search *search,
+                          struct vt_unwind_tables **tables, struct vt_error *err);
 void vt_unwind_tables_destroy(struct vt_unwind_tables *tables); /* null is allowed */
 
 /* The entry for the code at `address`; null if there is none. */

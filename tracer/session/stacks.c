@@ -173,8 +173,11 @@ static struct stack *intern_stack(struct vt_stacks *stacks, struct frame *const 
 
 /* ---- files ----------------------------------------------------------------------------- */
 
-static struct file *add_file(struct vt_stacks *stacks, const struct vt_elf *elf, int fd)
+/* `path`: the file's name; null for one that is nowhere. */
+static struct file *add_file(struct vt_stacks *stacks, const struct vt_elf *elf, int fd,
+                             const char *path)
 {
+    const struct vt_debug_search search = {elf, path, VT_DEBUG_DIRECTORY};
     struct file *file = calloc(1, sizeof(*file));
 
     if (!file)
@@ -184,7 +187,7 @@ static struct file *add_file(struct vt_stacks *stacks, const struct vt_elf *elf,
     file->next = stacks->files;
     stacks->files = file;
     if (fd >= 0)
-        vt_unwind_tables_read(fd, &file->tables, NULL);
+        vt_unwind_tables_read(fd, path ? &search : NULL, &file->tables, NULL);
     return file;
 }
 
@@ -229,7 +232,7 @@ static struct file *find_file(struct vt_stacks *stacks, const struct vt_elf *elf
         close(fd);
         fd = -1;
     }
-    struct file *file = add_file(stacks, elf, fd);
+    struct file *file = add_file(stacks, elf, fd, region->object->name);
     if (!file && fd >= 0)
         close(fd);
     return file;
@@ -266,7 +269,7 @@ static struct file *read_vdso(const struct subject *s, const struct vt_region *r
                 file->own_elf->build_id_length == elf->build_id_length &&
                 !memcmp(file->own_elf->build_id, elf->build_id, elf->build_id_length))
                 break;
-        if (!file && (file = add_file(s->stacks, elf, fd))) {
+        if (!file && (file = add_file(s->stacks, elf, fd, NULL))) {
             file->own_elf = elf;
             elf = NULL;
             fd = -1;
