@@ -205,7 +205,7 @@ void tracing_begin(struct tracing *tracing, const char *const *options, const pi
     }
 }
 
-static char *read_file(const char *path, size_t *length)
+char *read_file(const char *path, size_t *length)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t capacity = 1 << 16;

@@ -92,4 +92,7 @@ void assert_replayed(struct live_result *result, pid_t pid, const char *maps);
 
 int64_t now_ms(void);
 
+/* The whole of a file, NUL-terminated, to be freed; empty if it cannot be read. */
+char *read_file(const char *path, size_t *length);
+
 #endif

@@ -71,6 +71,8 @@ struct vt_engine {
     size_t queue_count;
     size_t queue_capacity;
     struct entry *gone; /* out of the table, valid until the next wait */
+    bool held;          /* a thread could not be let go; the end of the tracer will do it */
+    struct vt_error refused; /* the first request that failed though its thread lives; or empty */
 };
 
 #define TRACE_OPTIONS                                                                              \
@@ -80,6 +82,45 @@ struct vt_engine {
 static long request(int what, pid_t tid, unsigned long addr, unsigned long data)
 {
     return ptrace(what, tid, (void *)addr, (void *)data);
+}
+
+static const char *request_name(int what)
+{
+    switch (what) {
+    case PTRACE_CONT:
+        return "PTRACE_CONT";
+    case PTRACE_SYSCALL:
+        return "PTRACE_SYSCALL";
+    case PTRACE_LISTEN:
+        return "PTRACE_LISTEN";
+    case PTRACE_INTERRUPT:
+        return "PTRACE_INTERRUPT";
+    case PTRACE_DETACH:
+        return "PTRACE_DETACH";
+    case PTRACE_GETEVENTMSG:
+        return "PTRACE_GETEVENTMSG";
+    case PTRACE_GET_SYSCALL_INFO:
+        return "PTRACE_GET_SYSCALL_INFO, of Linux 5.3";
+    default:
+        return "PTRACE_POKE";
+    }
+}
+
+/*
+ * A request that fails only because its thread has died. Any other failure would leave a thread
+ * stopped, or a stop untold: it is noted, and the next wait fails with it.
+ */
+static long insist(struct vt_engine *engine, int what, pid_t tid, unsigned long addr,
+                   unsigned long data)
+{
+    long result = request(what, tid, addr, data);
+    int error = errno;
+    if (result < 0 && error != ESRCH && !*engine->refused.text)
+        vt_error_errno(&engine->refused, error,
+                       "the kernel refuses to go on tracing thread %d (%s)", (int)tid,
+                       request_name(what));
+    errno = error;
+    return result;
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -187,9 +228,14 @@ int vt_engine_same_space(pid_t a, pid_t b)
     return rc < 0 ? -errno : rc == 0;
 }
 
-static void write_patch(pid_t tid, const struct patch *patch, unsigned long value)
+static void write_patch(struct vt_engine *engine, pid_t tid, const struct patch *patch,
+                        unsigned long value)
 {
-    request(patch->in_memory ? PTRACE_POKEDATA : PTRACE_POKEUSER, tid, patch->where, value);
+    if (patch->in_memory && value == patch->original) /* another thread may have unmapped it */
+        request(PTRACE_POKEDATA, tid, patch->where, value);
+    else
+        insist(engine, patch->in_memory ? PTRACE_POKEDATA : PTRACE_POKEUSER, tid, patch->where,
+               value);
 }
 
 bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop)
@@ -208,7 +254,7 @@ bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop)
     patch.original = flags;
     patch.patched = flags & ~(uint64_t)CLONE_UNTRACED;
     patch.active = true;
-    write_patch(e->tracee.tid, &patch, patch.patched);
+    write_patch(engine, e->tracee.tid, &patch, patch.patched);
     engine->patched += !e->patch.active;
     e->patch = patch;
     return true;
@@ -219,7 +265,7 @@ static void undo_patch(struct vt_engine *engine, struct entry *e)
 {
     if (!e->patch.active)
         return;
-    write_patch(e->tracee.tid, &e->patch, e->patch.original);
+    write_patch(engine, e->tracee.tid, &e->patch, e->patch.original);
     e->patch.active = false;
     engine->patched--;
 }
@@ -232,7 +278,7 @@ static void undo_inherited_patch(struct vt_engine *engine, const struct entry *c
             if (!e->patch.active ||
                 (e->tracee.pid != child->tracee.pid && e->tracee.pid != child->tracee.parent))
                 continue;
-            write_patch(child->tracee.tid, &e->patch, e->patch.original);
+            write_patch(engine, child->tracee.tid, &e->patch, e->patch.original);
             return;
         }
     }
@@ -268,7 +314,18 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
     e->tracee.pid = spawn.pid;
     e->tracee.parent = getpid();
     e->started = true;
-    vt_spawn_release(&spawn);
+    rc = vt_reserve((void **)&engine->queue, &engine->queue_capacity, 1, sizeof(*engine->queue));
+    if (rc) {
+        forget(engine, e);
+        vt_spawn_abort(&spawn);
+        return vt_error_errno(err, ENOMEM, "cannot start %s", launch->argv[0]);
+    }
+    rc = vt_spawn_release(&spawn, err);
+    if (rc) {
+        forget(engine, e);
+        vt_spawn_abort(&spawn);
+        return rc;
+    }
 
     /* Run it through its own preparations; they are ours, not the program's. */
     for (;;) {
@@ -276,16 +333,18 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
         pid_t got = waitpid(spawn.pid, &status, __WALL);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0 || !WIFSTOPPED(status)) {
+        if (got < 0) {
+            int error = errno;
+            forget(engine, e);
+            vt_spawn_abort(&spawn);
+            return vt_error_errno(err, error, "cannot wait for %s", launch->argv[0]);
+        }
+        if (!WIFSTOPPED(status)) {
             forget(engine, e);
             *wait_status = WIFSIGNALED(status) ? status : 0;
             return vt_spawn_failure(&spawn, status, err);
         }
         if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
-            rc = vt_reserve((void **)&engine->queue, &engine->queue_capacity, 1,
-                            sizeof(*engine->queue));
-            if (rc)
-                return vt_error_errno(err, ENOMEM, "cannot start %s", launch->argv[0]);
             engine->queue[0] = (struct ready){spawn.pid, status};
             engine->queue_head = 0;
             engine->queue_count = 1;
@@ -295,7 +354,11 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
         }
         int event = status >> 16;
         int signal = event ? 0 : WSTOPSIG(status);
-        request(PTRACE_CONT, spawn.pid, 0, (unsigned long)signal);
+        if (insist(engine, PTRACE_CONT, spawn.pid, 0, (unsigned long)signal) && errno != ESRCH) {
+            forget(engine, e);
+            vt_spawn_abort(&spawn);
+            return vt_engine_refused(engine, err);
+        }
     }
 }
 
@@ -336,33 +399,26 @@ static int seize_new_threads(struct vt_engine *engine, pid_t pid, struct vt_erro
         e->tracee.pid = pid;
         e->tracee.parent = vt_proc_parent(pid);
         e->fresh_attach = true;
-        request(PTRACE_INTERRUPT, tids[i], 0, 0);
+        insist(engine, PTRACE_INTERRUPT, tids[i], 0, 0);
         fresh++;
     }
     free(tids);
     return rc ? rc : fresh;
 }
 
-static bool enqueue(struct vt_engine *engine, pid_t tid, int status)
-{
-    if (engine->queue_head && engine->queue_head == engine->queue_count)
-        engine->queue_head = engine->queue_count = 0;
-    if (vt_reserve((void **)&engine->queue, &engine->queue_capacity, engine->queue_count + 1,
-                   sizeof(*engine->queue)))
-        return false;
-    engine->queue[engine->queue_count++] = (struct ready){tid, status};
-    return true;
-}
-
-/* Take what the kernel has ready. */
+/* Take what the kernel has ready, as far as there is room for it: the rest stays with the kernel. */
 static size_t drain(struct vt_engine *engine)
 {
     size_t taken = 0;
-    int status;
-    pid_t tid;
-    while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
-        if (!enqueue(engine, tid, status))
+    if (engine->queue_head && engine->queue_head == engine->queue_count)
+        engine->queue_head = engine->queue_count = 0;
+    while (!vt_reserve((void **)&engine->queue, &engine->queue_capacity, engine->queue_count + 1,
+                       sizeof(*engine->queue))) {
+        struct ready *next = &engine->queue[engine->queue_count];
+        next->tid = waitpid(-1, &next->status, __WALL | WNOHANG);
+        if (next->tid <= 0)
             break;
+        engine->queue_count++;
         taken++;
     }
     return taken;
@@ -492,12 +548,16 @@ static void cont(struct vt_engine *engine, struct entry *e)
     int signal = e->signal;
     e->signal = 0;
     e->stopped = false;
+    int how = to_return ? PTRACE_SYSCALL : PTRACE_CONT;
     if (e->group_stopped) { /* stays stopped, and its going on will be reported */
         e->group_stopped = false;
-        request(PTRACE_LISTEN, e->tracee.tid, 0, 0);
-        return;
+        how = PTRACE_LISTEN;
+        signal = 0;
     }
-    request(to_return ? PTRACE_SYSCALL : PTRACE_CONT, e->tracee.tid, 0, (unsigned long)signal);
+    if (insist(engine, how, e->tracee.tid, 0, (unsigned long)signal) && errno != ESRCH) {
+        e->stopped = true; /* as it was, to be left so */
+        e->signal = signal;
+    }
 }
 
 void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum vt_resume how)
@@ -511,11 +571,11 @@ void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum v
 }
 
 /* Registers at a stop of any kind; nothing is changed where they are not to be had. */
-static void read_registers(struct vt_stop *stop)
+static void read_registers(struct vt_engine *engine, struct vt_stop *stop)
 {
     struct __ptrace_syscall_info info;
-    if (request(PTRACE_GET_SYSCALL_INFO, stop->tracee->tid, sizeof(info), (unsigned long)&info) >
-        0) {
+    if (insist(engine, PTRACE_GET_SYSCALL_INFO, stop->tracee->tid, sizeof(info),
+               (unsigned long)&info) > 0) {
         stop->ip = info.instruction_pointer;
         stop->sp = info.stack_pointer;
     }
@@ -525,7 +585,8 @@ static void read_registers(struct vt_stop *stop)
 static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
 {
     struct __ptrace_syscall_info info;
-    if (request(PTRACE_GET_SYSCALL_INFO, e->tracee.tid, sizeof(info), (unsigned long)&info) <= 0)
+    if (insist(engine, PTRACE_GET_SYSCALL_INFO, e->tracee.tid, sizeof(info),
+               (unsigned long)&info) <= 0)
         return false;
     stop->ip = info.instruction_pointer;
     stop->sp = info.stack_pointer;
@@ -571,18 +632,25 @@ static void take_over(struct vt_engine *engine, struct entry **leader, pid_t for
 /* First word of a tracee: who it is. Returns false if it is not to be told. */
 static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
 {
+    if (!e->tracee.pid) {
+        pid_t pid = vt_proc_thread_group(e->tracee.tid);
+        if (pid < 0) {
+            if (pid != -ESRCH && !*engine->refused.text)
+                vt_error_errno(&engine->refused, pid, "cannot tell whose thread %d is",
+                               (int)e->tracee.tid);
+            return false;
+        }
+        e->tracee.pid = pid;
+        e->tracee.parent = vt_proc_parent(e->tracee.tid);
+        undo_inherited_patch(engine, e);
+    }
     e->started = true;
     stop->missed = e->missed;
     engine->missed -= e->missed;
     e->missed = false;
-    if (!e->tracee.pid) {
-        e->tracee.pid = vt_proc_thread_group(e->tracee.tid);
-        e->tracee.parent = vt_proc_parent(e->tracee.tid);
-        undo_inherited_patch(engine, e);
-    }
     stop->type = VT_STOP_START;
-    read_registers(stop);
-    return e->tracee.pid > 0;
+    read_registers(engine, stop);
+    return true;
 }
 
 /*
@@ -593,7 +661,7 @@ static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *sto
 static void announce(struct vt_engine *engine, pid_t parent)
 {
     unsigned long child = 0;
-    if (!request(PTRACE_GETEVENTMSG, parent, 0, (unsigned long)&child) && child &&
+    if (!insist(engine, PTRACE_GETEVENTMSG, parent, 0, (unsigned long)&child) && child &&
         !*find(engine, (pid_t)child) && vt_proc_tracer((pid_t)child) == getpid())
         add(engine, (pid_t)child);
 }
@@ -618,8 +686,11 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         stop->tracee = &e->tracee;
         return e->started;
     }
-    if (!e && !(e = add(engine, tid)))
+    if (!e && !(e = add(engine, tid))) {
+        if (!*engine->refused.text)
+            vt_error_errno(&engine->refused, ENOMEM, "cannot follow thread %d", (int)tid);
         return false;
+    }
     stop->tracee = &e->tracee;
     e->stopped = true;
     int event = status >> 16;
@@ -633,7 +704,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         /* The first word of it, whatever it is; mostly a PTRACE_EVENT_STOP. */
         unsigned long former = 0;
         if (event == PTRACE_EVENT_EXEC &&
-            !request(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former)) {
+            !insist(engine, PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former)) {
             take_over(engine, at, (pid_t)former, stop);
             stop->replaced = e->tracee.user;
             e->tracee.user = NULL;
@@ -647,18 +718,18 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     } else if (event == PTRACE_EVENT_EXEC) {
         /* Inside execve: resumed on to its return. */
         unsigned long former = 0;
-        request(PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former);
+        insist(engine, PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former);
         take_over(engine, at, (pid_t)former, stop);
         e->in_call = false;
         e->drop_return = !engine->filter;
         stop->type = VT_STOP_EXEC;
-        read_registers(stop);
+        read_registers(engine, stop);
         tell = true;
     } else if (event == PTRACE_EVENT_EXIT) {
         /* The last stop; resumed with CONT, no signal. */
         e->in_call = e->drop_return = false;
         stop->type = VT_STOP_DYING;
-        read_registers(stop);
+        read_registers(engine, stop);
         tell = e->started;
     } else if (group_stop) {
         /* Stopped by job control: resumed with LISTEN, which leaves it so. */
@@ -670,7 +741,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         e->signal = signal;
         stop->type = VT_STOP_SIGNAL;
         stop->signal = signal;
-        read_registers(stop);
+        read_registers(engine, stop);
         tell = true;
     } else if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK ||
                event == PTRACE_EVENT_CLONE) {
@@ -686,6 +757,9 @@ int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_err
 {
     for (;;) {
         struct ready next;
+        int refused = vt_engine_refused(engine, err);
+        if (refused)
+            return refused;
         if (engine->queue_head < engine->queue_count) {
             next = engine->queue[engine->queue_head++];
         } else {
@@ -715,7 +789,8 @@ int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_err
 static void leave(struct vt_engine *engine, struct entry *e, int signal)
 {
     undo_patch(engine, e);
-    request(PTRACE_DETACH, e->tracee.tid, 0, (unsigned long)signal);
+    if (insist(engine, PTRACE_DETACH, e->tracee.tid, 0, (unsigned long)signal) && errno != ESRCH)
+        engine->held = true;
     forget(engine, e);
 }
 
@@ -727,12 +802,14 @@ static void leave_at(struct vt_engine *engine, pid_t tid, int status)
         engine->ended = true;
         engine->end_status = status;
     }
-    if (!e && WIFSTOPPED(status))
-        e = add(engine, tid); /* a child that came while we were leaving */
-    if (!e)
-        return;
     if (!WIFSTOPPED(status)) {
-        forget(engine, e);
+        if (e)
+            forget(engine, e);
+        return;
+    }
+    /* A child that came while we were leaving. */
+    if (!e && !(e = add(engine, tid))) {
+        request(PTRACE_DETACH, tid, 0, 0);
         return;
     }
     /* Only a signal that was about to be delivered is delivered: the rest is ptrace's own. */
@@ -742,6 +819,10 @@ static void leave_at(struct vt_engine *engine, pid_t tid, int status)
 
 void vt_engine_detach(struct vt_engine *engine)
 {
+    /* Without a tracer its filter would make its calls fail. */
+    for (size_t i = 0; i < BUCKETS && engine->filter; i++)
+        for (const struct entry *e = engine->buckets[i]; e; e = e->next)
+            kill(e->tracee.tid, SIGKILL);
     while (engine->queue_head < engine->queue_count) {
         struct ready next = engine->queue[engine->queue_head++];
         leave_at(engine, next.tid, next.status);
@@ -768,10 +849,19 @@ void vt_engine_detach(struct vt_engine *engine)
     }
 }
 
+int vt_engine_refused(const struct vt_engine *engine, struct vt_error *err)
+{
+    if (!*engine->refused.text)
+        return 0;
+    if (err)
+        *err = engine->refused;
+    return -engine->refused.errnum;
+}
+
 int vt_engine_await(struct vt_engine *engine, int *wait_status)
 {
     /* The end of the tracer would kill what is not left by then: see vt_engine_launch(). */
-    while (!engine->ended || engine->count) {
+    while (!engine->held && (!engine->ended || engine->count)) {
         int status;
         pid_t tid = waitpid(-1, &status, __WALL);
         if (tid < 0 && errno == EINTR)

@@ -95,7 +95,8 @@ bool vt_engine_missed(const struct vt_engine *engine, pid_t pid);
 
 /*
  * Wait for the next stop. Returns 0; 1 if a signal interrupted the wait (look
- * at what it was, and call again); 2 if no tracee is left; negative on failure.
+ * at what it was, and call again); 2 if no tracee is left; negative on failure:
+ * then the tracees can only be left.
  */
 int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_error *err);
 
@@ -105,9 +106,16 @@ void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum v
 /*
  * Leave all tracees, running or stopped as they would be without us. What is
  * not out of the kernel within a second or so is left to the end of the tracer
- * (the kernel then detaches by itself). Not for a program with a filter.
+ * (the kernel then detaches by itself). A program with a filter is killed: without
+ * a tracer its calls would fail.
  */
 void vt_engine_detach(struct vt_engine *engine);
+
+/*
+ * Has the kernel ever refused what tracing cannot do without? Then vt_engine_wait()
+ * fails with it, and this does, which is for after vt_engine_detach(). Else 0.
+ */
+int vt_engine_refused(const struct vt_engine *engine, struct vt_error *err);
 
 /*
  * After vt_engine_detach(): wait for the end of the launched program, and leave
@@ -139,7 +147,7 @@ int vt_engine_registers(const struct vt_tracee *tracee, struct vt_registers *reg
  */
 bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop);
 
-/* Do two threads share their address space? 1 yes, 0 no, negative: not to be known. */
+/* Do two threads share their address space? 1 yes, 0 no, -errno: not to be known. */
 int vt_engine_same_space(pid_t a, pid_t b);
 
 #endif

@@ -43,7 +43,8 @@ static ssize_t slurp_of(pid_t pid, const char *name, char *text, size_t size)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    return slurp(path, text, size);
+    ssize_t n = slurp(path, text, size);
+    return n == -ENOENT ? -ESRCH : n;
 }
 
 int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
@@ -57,7 +58,13 @@ int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
     DIR *dir = opendir(path);
     if (!dir)
         return errno == ENOENT ? -ESRCH : -errno;
-    for (struct dirent *entry; !rc && (entry = readdir(dir));) {
+    while (!rc) {
+        errno = 0; /* readdir(3) tells its failure in no other way */
+        struct dirent *entry = readdir(dir);
+        if (!entry) {
+            rc = -errno;
+            break;
+        }
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (tid <= 0)
             continue;
@@ -73,25 +80,25 @@ int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
     return rc;
 }
 
-/* A number from /proc/TID/status, by its key with colon; -1 if it is not there. */
+/* A number from /proc/TID/status, by its key with colon; -errno if it is not there. */
 static long status_number(pid_t tid, const char *key)
 {
     char text[8192];
-    if (slurp_of(tid, "status", text, sizeof(text)) <= 0)
-        return -1;
+    ssize_t n = slurp_of(tid, "status", text, sizeof(text));
+    if (n <= 0)
+        return n ? n : -ESRCH;
     size_t length = strlen(key);
     for (char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (!strncmp(line, key, length))
             return strtol(line + length, NULL, 10);
     }
-    return -1;
+    return -ESRCH;
 }
 
 pid_t vt_proc_thread_group(pid_t tid)
 {
-    long value = status_number(tid, "Tgid:");
-    return value > 0 ? (pid_t)value : 0;
+    return (pid_t)status_number(tid, "Tgid:");
 }
 
 pid_t vt_proc_parent(pid_t tid)
@@ -209,18 +216,18 @@ long vt_proc_personality(pid_t pid)
     return n <= 0 ? (n ? n : -ESRCH) : (long)(strtoul(text, NULL, 16) & 0xffffffff);
 }
 
-size_t vt_proc_exe(pid_t pid, char *path, size_t size)
+ssize_t vt_proc_exe(pid_t pid, char *path, size_t size)
 {
     char link[64];
     snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
     ssize_t n = readlink(link, path, size - 1);
+    path[n < 0 ? 0 : n] = '\0';
     if (n < 0)
-        n = 0;
-    path[n] = '\0';
-    return (size_t)n;
+        return errno == ENOENT ? -ESRCH : -errno;
+    return n;
 }
 
-bool vt_proc_auxv(pid_t pid, uint64_t type, unsigned word_size, uint64_t *value)
+int vt_proc_auxv(pid_t pid, uint64_t type, unsigned word_size, uint64_t *value)
 {
     char text[2048];
     ssize_t n = slurp_of(pid, "auxv", text, sizeof(text));
@@ -230,12 +237,12 @@ bool vt_proc_auxv(pid_t pid, uint64_t type, unsigned word_size, uint64_t *value)
         memcpy(&pair[1], text + at + word_size, word_size);
         if (pair[0] == type) {
             *value = pair[1];
-            return true;
+            return 0;
         }
         if (!pair[0])
             break;
     }
-    return false;
+    return n < 0 ? (int)n : 1;
 }
 
 vt_addr vt_proc_sp(pid_t tid)

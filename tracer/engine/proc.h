@@ -1,5 +1,6 @@
 /*
- * proc.h - facts about a process from /proc, beside its map.
+ * proc.h - facts about a process from /proc, beside its map. Where an errno is
+ * told, ESRCH is a process that has ended: nothing was missed.
  */
 #ifndef ENGINE_PROC_H
 #define ENGINE_PROC_H
@@ -12,8 +13,8 @@
 /* The thread ids of a process, ascending as the kernel lists them; free(*tids). 0 or -errno. */
 int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count);
 
-pid_t vt_proc_thread_group(pid_t tid); /* Tgid; 0 if it cannot be read */
-pid_t vt_proc_parent(pid_t tid);       /* PPid; 0 likewise */
+pid_t vt_proc_thread_group(pid_t tid); /* Tgid, or -errno */
+pid_t vt_proc_parent(pid_t tid);       /* PPid; 0 if it cannot be read */
 
 pid_t vt_proc_tracer(pid_t tid); /* TracerPid; 0 none, or it cannot be read */
 
@@ -29,11 +30,11 @@ int vt_proc_marks(pid_t pid, vt_addr *start_brk, vt_addr *start_stack);
 /* Bits of personality(2), or -errno. */
 long vt_proc_personality(pid_t pid);
 
-/* The target of /proc/PID/exe, NUL-terminated, or "". Returns its length. */
-size_t vt_proc_exe(pid_t pid, char *path, size_t size);
+/* The target of /proc/PID/exe, NUL-terminated, or "". Returns its length, or -errno. */
+ssize_t vt_proc_exe(pid_t pid, char *path, size_t size);
 
-/* A value of the auxiliary vector (getauxval(3)); false if it is not there. */
-bool vt_proc_auxv(pid_t pid, uint64_t type, unsigned word_size, uint64_t *value);
+/* A value of the auxiliary vector (getauxval(3)). 0; 1 if it is not there; or -errno. */
+int vt_proc_auxv(pid_t pid, uint64_t type, unsigned word_size, uint64_t *value);
 
 /* The stack pointer of a thread that is not running (/proc/PID/syscall); 0 if not to be had. */
 vt_addr vt_proc_sp(pid_t tid);

@@ -141,8 +141,10 @@ int vt_procmap_query(struct vt_procmap *map, struct vt_objects *objects, vt_addr
 static int read_text(struct vt_procmap *map)
 {
     const size_t chunk = 64 * 1024;
-    if (map->fd < 0 || lseek(map->fd, 0, SEEK_SET) < 0)
+    if (map->fd < 0)
         return -ESRCH;
+    if (lseek(map->fd, 0, SEEK_SET) < 0)
+        return -errno;
     vt_buf_clear(&map->text);
     for (;;) {
         char *room = vt_buf_room(&map->text, chunk);

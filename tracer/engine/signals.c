@@ -6,6 +6,7 @@
  */
 #include "engine/signals.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -52,7 +53,7 @@ static void handle(int signal, siginfo_t *info, void *context)
     }
 }
 
-void vt_signals_begin(void)
+int vt_signals_begin(void)
 {
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -60,7 +61,9 @@ void vt_signals_begin(void)
     memset(&state, 0, sizeof(state));
     sigfillset(&action.sa_mask);
     sigemptyset(&unblock);
-    state.have_timer = !timer_create(CLOCK_MONOTONIC, NULL, &state.timer);
+    if (timer_create(CLOCK_MONOTONIC, NULL, &state.timer))
+        return -errno;
+    state.have_timer = true;
     for (size_t i = 0; i < VT_COUNTOF(caught); i++) {
         sigaction(caught[i], &action, &state.before_caught[i]);
         sigaddset(&unblock, caught[i]);
@@ -69,6 +72,7 @@ void vt_signals_begin(void)
         sigaction(ignored[i], &ignore, &state.before_ignored[i]);
     sigprocmask(SIG_UNBLOCK, &unblock, &state.mask);
     state.active = true;
+    return 0;
 }
 
 void vt_signals_restore(void)

@@ -10,9 +10,9 @@
 
 /*
  * Take over SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN and SIGALRM, and ignore
- * SIGPIPE and SIGTTOU.
+ * SIGPIPE and SIGTTOU. 0; or -errno, without a timer to wake the tracer: then nothing is taken over.
  */
-void vt_signals_begin(void);
+int vt_signals_begin(void);
 
 /* Give every disposition and the mask back as vt_signals_begin() found them. */
 void vt_signals_restore(void);

@@ -153,6 +153,7 @@ static void run_child(const char *path, const struct vt_launch *launch, int go, 
 {
     extern char **environ;
     char byte;
+    ssize_t told;
     if (launch->no_aslr) {
         int persona = personality(0xffffffff);
         if (persona < 0 || personality((unsigned long)persona | ADDR_NO_RANDOMIZE) < 0)
@@ -160,8 +161,11 @@ static void run_child(const char *path, const struct vt_launch *launch, int go, 
     }
     vt_signals_restore();
     setrlimit(RLIMIT_NOFILE, &launch->files);
-    while (read(go, &byte, 1) < 0 && errno == EINTR)
-        ;
+    do
+        told = read(go, &byte, 1);
+    while (told < 0 && errno == EINTR);
+    if (told != 1) /* the tracer is dead, and the program must not run without it */
+        _exit(127);
     if (launch->filter) {
         int error = install_filter();
         if (error)
@@ -202,10 +206,15 @@ int vt_spawn_begin(struct vt_spawn *spawn, const struct vt_launch *launch, struc
     return 0;
 }
 
-void vt_spawn_release(struct vt_spawn *spawn)
+int vt_spawn_release(struct vt_spawn *spawn, struct vt_error *err)
 {
-    ssize_t ignored = write(spawn->go, "", 1);
-    (void)ignored; /* if it is dead, the wait for it will say so */
+    while (write(spawn->go, "", 1) < 0) {
+        if (errno == EPIPE) /* it is dead: the wait for it will say so */
+            break;
+        if (errno != EINTR)
+            return vt_error_errno(err, errno, "cannot start %s", spawn->name);
+    }
+    return 0;
 }
 
 void vt_spawn_done(struct vt_spawn *spawn)

@@ -23,8 +23,8 @@ struct vt_spawn {
  */
 int vt_spawn_begin(struct vt_spawn *spawn, const struct vt_launch *launch, struct vt_error *err);
 
-/* Let it go on: install the filter, execve. */
-void vt_spawn_release(struct vt_spawn *spawn);
+/* Let it go on: install the filter, execve. 0 or -errno; what is held stays. */
+int vt_spawn_release(struct vt_spawn *spawn, struct vt_error *err);
 
 /* It runs the program: free what is held. */
 void vt_spawn_done(struct vt_spawn *spawn);

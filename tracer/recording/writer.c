@@ -1377,7 +1377,10 @@ static int make_file(const char *path, struct vt_error *err)
     if (fd < 0)
         return vt_error_errno(err, errno, "cannot open \"%s\" for writing", path);
     bool regular = !fstat(fd, &info) && S_ISREG(info.st_mode);
-    int failed = regular && ftruncate(fd, 0) ? errno : 0;
+    int failed;
+    do
+        failed = regular && ftruncate(fd, 0) ? errno : 0;
+    while (failed == EINTR);
     close(fd);
     if (failed)
         return vt_error_errno(err, failed, "cannot empty \"%s\"", path);

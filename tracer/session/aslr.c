@@ -256,8 +256,8 @@ int vt_aslr_gather(const struct vt_aslr_config *config, struct vt_aslr **aslr, s
     g.objects = vt_objects_create();
     vt_procmap_init(&g.map);
     if (g.aslr && g.engine && g.objects) {
-        vt_signals_begin();
-        rc = launch_all(&g, err);
+        rc = vt_signals_begin();
+        rc = rc ? vt_error_errno(err, -rc, "cannot set a timer") : launch_all(&g, err);
         vt_signals_end();
     } else {
         vt_error_errno(err, ENOMEM, "cannot remember %zu launches", config->runs);

@@ -72,7 +72,7 @@ struct process {
     bool silent; /* its events are not shown (--no-follow) */
     int64_t since_ns;
     int wait_status;
-    char name[64];
+    char name[256]; /* a file's, whole */
     struct vt_process_totals totals;
     struct vt_exactness exactness;
     struct vt_stack_use stacks[VT_STACK_USES]; /* of threads that ended, deepest first */
@@ -119,7 +119,8 @@ struct live {
     uint64_t process_count;
     uint64_t thread_count;
     pid_t root; /* launched, else 0 */
-    bool stop;  /* leave what is traced and end */
+    bool filter; /* what is traced cannot be left: it ends with the trace */
+    bool stop;   /* leave what is traced and end */
     const char *interrupted;
     bool tstp;      /* a terminal stop reached us as well */
     int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
@@ -168,6 +169,20 @@ static void lose(struct live *live, struct process *process, const struct vt_err
         warn(live, "%s", err->text);
 }
 
+/* As lose(), of something there was no memory for, or that could not be read. */
+static void lose_to(struct live *live, struct process *process, int rc, const char *what)
+{
+    struct vt_error err;
+    vt_error_errno(&err, rc, "%s", what);
+    lose(live, process, &err);
+}
+
+/* A file of /proc could not be read; it is no loss if the process has ended. */
+static void note_unread(struct live *live, long rc)
+{
+    live->world.unreadable += rc < 0 && rc != -ESRCH;
+}
+
 /* ---- processes and threads ------------------------------------------------------ */
 
 static struct process **find_process(struct live *live, pid_t pid)
@@ -179,10 +194,10 @@ static struct process **find_process(struct live *live, pid_t pid)
 }
 
 /* By one of its threads: a leader that has ended tells nothing. */
-static void name_process(struct process *process, pid_t tid)
+static void name_process(struct live *live, struct process *process, pid_t tid)
 {
     char path[4096];
-    vt_proc_exe(tid, path, sizeof(path));
+    note_unread(live, vt_proc_exe(tid, path, sizeof(path)));
     const char *slash = strrchr(path, '/');
     snprintf(process->name, sizeof(process->name), "%.*s", (int)sizeof(process->name) - 1,
              slash ? slash + 1 : path);
@@ -358,8 +373,11 @@ static void take_stack(struct live *live, struct thread *thread, struct vt_event
         return;
     vt_stacks_changed(live->stacks, space, changes->items + from, changes->count - from);
     if (((somebody_did_it && changes->count > from) || event->cause == VT_CAUSE_SIGNAL) &&
-        !thread->process->silent && vt_emit_wants(&live->emitter, event, from))
-        event->stack = vt_stacks_take(live->stacks, space, thread->tracee);
+        !thread->process->silent && vt_emit_wants(&live->emitter, event, from)) {
+        int rc = vt_stacks_take(live->stacks, space, thread->tracee, &event->stack);
+        if (rc && rc != -ESRCH)
+            lose_to(live, thread->process, rc, "a call stack is lost");
+    }
 }
 
 /* Complete an event whose changes are those from `from` on, and queue it. */
@@ -381,8 +399,10 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
         struct vt_detail *details = vt_emit_details(&live->emitter, from);
         if (details)
             vt_space_details(shared->space, changes->items + from, changes->count - from, details);
-        else
+        else {
+            lose_to(live, process, -ENOMEM, "changes of an event are lost");
             changes->count = from;
+        }
         vt_space_prune(shared->space, changes->items + from, changes->count - from);
         take_stack(live, thread, event, from);
         if (event->cause != VT_CAUSE_EXIT) {
@@ -479,8 +499,7 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
     size_t from = mark(live);
     int rc = vt_space_grow(shared->space, thread->tracee->tid, changes_of(live));
     if (rc < 0)
-        lose(live, thread->process,
-             &(struct vt_error){.text = "out of memory: growth of a stack is lost"});
+        lose_to(live, thread->process, rc, "growth of a stack is lost");
     if (rc) /* the space is gone */
         return;
     thread->process->exactness.stops++;
@@ -642,8 +661,12 @@ static struct thread *living_thread(struct process *process)
 static struct shared *shared_with(struct live *live, pid_t tid, struct process *parent)
 {
     struct thread *thread = living_thread(parent);
-    if (thread && vt_engine_same_space(thread->tracee->tid, tid) == 1)
+    int rc = thread ? vt_engine_same_space(thread->tracee->tid, tid) : 0;
+    if (rc == 1)
         return thread->shared;
+    if (rc < 0 && rc != -ESRCH)
+        lose_to(live, parent, rc,
+                "cannot tell whether a process shares its parent's memory (kcmp)");
     /* CLONE_PARENT: its creator is not its parent. */
     for (size_t i = 0; i < PID_BUCKETS; i++)
         for (struct process *p = live->processes[i]; p; p = p->next)
@@ -665,6 +688,7 @@ static struct thread *add_thread(struct live *live, struct process *process,
     thread->next = process->threads;
     process->threads = thread;
     long persona = vt_proc_personality(tracee->tid);
+    note_unread(live, persona);
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
     tracee->user = thread;
     live->thread_count++;
@@ -682,7 +706,7 @@ static struct process *add_process(struct live *live, pid_t pid, pid_t tid)
     process->since_ns = live->now_ns;
     *at = process;
     live->process_count++;
-    name_process(process, tid);
+    name_process(live, process, tid);
     return process;
 }
 
@@ -692,16 +716,17 @@ static void describe_program(struct live *live, struct thread *thread, char *pat
 {
     const struct vt_space *space = thread->shared->space;
     uint64_t phdr = 0;
-    (void)live;
-    vt_proc_exe(thread->tracee->tid, path, size);
+    note_unread(live, vt_proc_exe(thread->tracee->tid, path, size));
     *info = (struct vt_exec_info){
         .path = path,
         .images = space->image_count,
         .regions = vt_layout_sums(space->layout)->total_regions,
     };
     /* A 32-bit program's vector has 32-bit words; its first key would be nonsense in 64. */
-    if (!vt_proc_auxv(thread->tracee->tid, AT_PHDR, 8, &phdr))
-        vt_proc_auxv(thread->tracee->tid, AT_PHDR, 4, &phdr);
+    int rc = vt_proc_auxv(thread->tracee->tid, AT_PHDR, 8, &phdr);
+    if (rc == 1)
+        rc = vt_proc_auxv(thread->tracee->tid, AT_PHDR, 4, &phdr);
+    note_unread(live, rc);
     const struct vt_placed *image = vt_space_image_at(space, phdr);
     if (image) {
         info->type = image->elf->program_type;
@@ -749,8 +774,11 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         if (stop->missed)
             thread->shared->suspect = "a thread ran on while the others were attached to";
         /* Kinds only: right whatever call is under way elsewhere. */
-        if (vt_space_note_stack(thread->shared->space, stop->sp, changes_of(live)))
+        int rc = vt_space_note_stack(thread->shared->space, stop->sp, changes_of(live));
+        if (rc) {
+            lose_to(live, process, rc, "a thread's stack is not marked as one");
             changes_of(live)->count = from;
+        }
         begin_stack(thread, stop->sp);
         struct vt_event event = {.cause = VT_CAUSE_THREAD, .sp = stop->sp, .parent = tracee->pid};
         tell(live, thread, &event, from);
@@ -811,8 +839,10 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     vt_layout_for_each(r, shared->space->layout) {
         struct vt_changes *changes = changes_of(live);
         if (vt_reserve((void **)&changes->items, &changes->capacity, changes->count + 1,
-                       sizeof(*changes->items)))
+                       sizeof(*changes->items))) {
+            lose_to(live, process, -ENOMEM, "what a new process begins with is lost");
             break;
+        }
         changes->items[changes->count++] =
             (struct vt_change){.op = VT_CHANGE_MADE, .start = r->start, .end = r->end, .after = *r};
     }
@@ -826,7 +856,9 @@ static void on_start(struct live *live, const struct vt_stop *stop)
 /* The space is no process's any more: everything in it is gone. */
 static void clear_space(struct live *live, struct shared *shared)
 {
-    vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, changes_of(live));
+    int rc = vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, changes_of(live));
+    if (rc)
+        lose_to(live, NULL, rc, "what a process leaves is lost");
 }
 
 /* The process lets go of its space. Returns true if the space thereby ended. */
@@ -911,8 +943,9 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     if (left_space)
         clear_space(live, old);
     long persona = vt_proc_personality(stop->tracee->tid);
+    note_unread(live, persona);
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
-    name_process(process, stop->tracee->tid);
+    name_process(live, process, stop->tracee->tid);
 
     struct shared *shared = process->silent ? NULL : add_shared(live, NULL);
     if (old && !ends)
@@ -922,6 +955,8 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
     process->shared = shared;
     hold_shared(thread, shared);
     if (!shared) {
+        if (!process->silent)
+            lose_to(live, process, -ENOMEM, "a program is not followed");
         changes_of(live)->count = from;
         return;
     }
@@ -1113,8 +1148,10 @@ static void on_return(struct live *live, const struct vt_stop *stop)
         live->result->exactness.uncertain++;
         thread->process->exactness.uncertain++;
     }
-    if (rc < 0)
+    if (rc < 0) {
         lose(live, thread->process, &err);
+        shared->suspect = "the effect of a call could not be followed";
+    }
     if (thread->op.type == VT_MEMOP_PERSONALITY && !stop->failed)
         thread->persona = (unsigned long)thread->op.fd;
     bool refused = is_refused_brk(thread, stop);
@@ -1246,8 +1283,12 @@ static void on_signal(struct live *live, const struct vt_stop *stop)
     struct thread *thread = stop->tracee->user;
     siginfo_t info;
     struct vt_fault_info fault;
-    if ((stop->signal != SIGSEGV && stop->signal != SIGBUS) || !thread || !thread->shared ||
-        vt_engine_siginfo(stop->tracee, &info))
+    if ((stop->signal != SIGSEGV && stop->signal != SIGBUS) || !thread || !thread->shared)
+        return;
+    int rc = vt_engine_siginfo(stop->tracee, &info);
+    if (rc && rc != -ESRCH)
+        lose_to(live, thread->process, rc, "a fault is not explained");
+    if (rc)
         return;
     struct shared *shared = thread->shared;
     if (is_settled(live, shared))
@@ -1368,8 +1409,10 @@ static void loop(struct live *live)
         struct vt_error err = {0};
         set_alarm(live);
         int rc = vt_engine_wait(live->engine, &stop, &err);
-        if (rc < 0)
+        if (rc < 0) {
             fail(live, rc, &err);
+            live->interrupted = "the trace failed";
+        }
         if (rc < 0 || rc == 2)
             return;
         if (rc == 0)
@@ -1434,6 +1477,7 @@ static int start(struct live *live, struct vt_error *err)
             .files = live->files,
         };
         int status;
+        live->filter = launch.filter;
         int rc = vt_engine_launch(live->engine, &launch, &live->root, &status, err);
         if (rc) {
             live->result->exited = WIFSIGNALED(status);
@@ -1455,6 +1499,18 @@ static int start(struct live *live, struct vt_error *err)
     return 0;
 }
 
+/* No tracee is left; every process should have had its end. */
+static void miss_ends(struct live *live)
+{
+    for (size_t i = 0; i < PID_BUCKETS; i++)
+        for (struct process *p = live->processes[i]; p; p = p->next)
+            if (p->threads)
+                lose(live, p, &(struct vt_error){.text = "the end of a process was missed"});
+    if (live->root && !live->result->exited)
+        fail(live, -ECHILD,
+             &(struct vt_error){.errnum = ECHILD, .text = "the end of the program was missed"});
+}
+
 /* A stack may have grown since the last stop of a process that is to be left. */
 static void last_growth(struct live *live, struct process *process)
 {
@@ -1466,17 +1522,24 @@ static void last_growth(struct live *live, struct process *process)
         tell_changes(live, thread, VT_CAUSE_FAULT, 0, from);
 }
 
-/* Leave every process as it is, and say so. */
+/* Leave every process as it is, and say so. Where that cannot be, the engine kills it. */
 static void leave(struct live *live)
 {
+    struct vt_error err = {0};
     live->now_ns = vt_clock_ns();
+    if (live->filter)
+        warn(live, "the traced program is killed: without a tracer its calls would fail");
     for (size_t i = 0; i < PID_BUCKETS; i++)
         for (struct process *p = live->processes[i]; p; p = p->next)
             if (p->threads && p->shared) {
                 last_growth(live, p);
-                end_process(live, p->threads, VT_CAUSE_DETACH);
+                p->wait_status = live->filter ? SIGKILL : 0;
+                end_process(live, p->threads, live->filter ? VT_CAUSE_EXIT : VT_CAUSE_DETACH);
             }
     vt_engine_detach(live->engine); /* no tracee is valid after this */
+    int rc = vt_engine_refused(live->engine, &err);
+    if (rc)
+        fail(live, rc, &err);
     vt_emit_pending(&live->emitter);
 }
 
@@ -1486,8 +1549,11 @@ static void await_root(struct live *live)
     int status, rc;
     while ((rc = vt_engine_await(live->engine, &status)) == 1)
         take_signals(live);
-    if (rc)
+    if (rc) {
+        fail(live, rc,
+             &(struct vt_error){.errnum = -rc, .text = "the end of the program was missed"});
         return;
+    }
     live->result->exited = true;
     live->result->wait_status = status;
 }
@@ -1543,9 +1609,12 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
         free(live);
         return vt_error_errno(err, ENOMEM, "cannot start a trace");
     }
-    vt_signals_begin();
+    rc = vt_signals_begin();
+    if (rc)
+        vt_error_errno(err, rc, "cannot start a trace: no timer");
     raise_file_limit(live);
-    rc = start(live, err);
+    if (!rc)
+        rc = start(live, err);
     if (!rc) {
         result->ran = true;
         begin_output(live);
@@ -1554,6 +1623,8 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
         loop(live);
         if (live->stop)
             leave(live);
+        else
+            miss_ends(live);
         result->exactness.lost += live->world.unreadable;
         struct vt_summary summary = {
             .duration_ns = vt_clock_ns() - live->start_ns,

@@ -57,7 +57,7 @@ static void describe(struct vt_snapshot *snapshot, pid_t pid)
         .aslr = (int)vt_proc_number("/proc/sys/kernel/randomize_va_space"),
         .aslr_disabled = persona > 0 && (persona & ADDR_NO_RANDOMIZE),
     };
-    if (!vt_proc_auxv(pid, AT_PHDR, 8, &phdr))
+    if (vt_proc_auxv(pid, AT_PHDR, 8, &phdr) == 1)
         vt_proc_auxv(pid, AT_PHDR, 4, &phdr);
     const struct vt_placed *image = vt_space_image_at(snapshot->space, phdr);
     if (image) {

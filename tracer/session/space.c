@@ -103,9 +103,13 @@ static void consider(struct vt_space *space, pid_t tid, const struct vt_region *
     for (size_t i = at; i-- > 0 && space->images[i].start == placed.start;)
         if (space->images[i].elf == elf)
             return;
-    if (placed.start >= placed.end || vt_reserve((void **)&space->images, &space->image_capacity,
-                                                 space->image_count + 1, sizeof(placed)))
+    if (placed.start >= placed.end)
         return;
+    if (vt_reserve((void **)&space->images, &space->image_capacity, space->image_count + 1,
+                   sizeof(placed))) {
+        space->world->unreadable++;
+        return;
+    }
     memmove(&space->images[at + 1], &space->images[at], (space->image_count - at) * sizeof(placed));
     space->images[at] = placed;
     space->image_count++;
@@ -209,7 +213,7 @@ int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes)
             continue;
         int rc = vt_procmap_query(&space->kernel, space->world->objects, low - 1, false, &told);
         if (rc < 0)
-            return rc == -ENOMEM ? rc : 1;
+            return rc == -ESRCH ? 1 : rc;
         if (!rc && told.vma.end > low) /* and nothing that was mapped close below it */
             rc = extend_down(space, i, told.vma.start, changes);
         if (rc < 0)
@@ -295,6 +299,14 @@ void vt_space_destroy(struct vt_space *space)
     free(space);
 }
 
+/* What could not be read of a process that lives is a loss. */
+static int read_marks(struct vt_space *space, pid_t tid, vt_addr *start_brk, vt_addr *start_stack)
+{
+    int rc = vt_proc_marks(tid, start_brk, start_stack);
+    space->world->unreadable += rc < 0 && rc != -ESRCH;
+    return rc;
+}
+
 /* Make [start, end) what the kernel says it is. */
 static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end,
                   struct vt_changes *changes, struct vt_error *err)
@@ -351,7 +363,7 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
         return rc == -ESRCH
                    ? 1
                    : open_error(tid, -rc, err);
-    vt_proc_marks(tid, &marks.heap_start, &marks.stack_start);
+    read_marks(space, tid, &marks.heap_start, &marks.stack_start);
     marks.heap_end = marks.heap_start;
     space->from_start = fresh;
     space->break_known = fresh && marks.heap_start;
@@ -399,7 +411,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
 {
     vt_addr start_brk, start_stack;
     const struct vt_layout_marks *marks = vt_layout_marks(parent->layout);
-    int rc = vt_proc_marks(tid, &start_brk, &start_stack);
+    int rc = read_marks(child, tid, &start_brk, &start_stack);
     if (!rc && (start_brk != marks->heap_start || start_stack != marks->stack_start)) {
         rc = vt_space_seed(child, tid, false, NULL, err);
         return rc ? rc : 2;
@@ -429,7 +441,7 @@ int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *change
                     struct vt_error *err)
 {
     vt_addr start_brk, start_stack;
-    if (!vt_proc_marks(tid, &start_brk, &start_stack) && start_brk) {
+    if (!read_marks(space, tid, &start_brk, &start_stack) && start_brk) {
         struct vt_layout_marks marks = *vt_layout_marks(space->layout);
         if (marks.heap_start != start_brk || marks.stack_start != start_stack) {
             marks.heap_start = start_brk;
@@ -469,7 +481,8 @@ static void notice_arena(struct vt_space *space, const struct vt_memop *op,
         r->prot != VT_PROT_NONE || (r->flags & (VT_REGION_SHARED | VT_REGION_HIDDEN)) ||
         r->start > op->addr || r->end < op->addr + size || op->length >= size)
         return;
-    vt_layout_flag(space->layout, op->addr, op->addr + size, VT_REGION_ARENA, 0, NULL);
+    if (vt_layout_flag(space->layout, op->addr, op->addr + size, VT_REGION_ARENA, 0, NULL))
+        space->world->unreadable++;
 }
 
 /* ---- calls ------------------------------------------------------------------------- */
@@ -491,6 +504,8 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
         rc = vt_procmap_query(&space->kernel, space->world->objects, addr, false, &told);
         if (rc == -ESRCH)
             return 1;
+        if (rc < 0)
+            return vt_error_errno(err, -rc, "cannot ask the kernel about a memory map");
         if (rc == 0) {
             outcome->told = &told;
             struct vt_region mapped = told.vma;

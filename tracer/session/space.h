@@ -18,7 +18,7 @@ struct vt_world {
     struct vt_objects *objects;
     struct vt_image_cache *images;
     uint64_t page;
-    uint64_t unreadable; /* files that should have been read and could not be */
+    uint64_t unreadable; /* files that should have been read and remembered, and could not be */
 };
 
 /* An ELF image where it was loaded. */
@@ -76,7 +76,10 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
 int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
                    struct vt_outcome *outcome, struct vt_changes *changes, struct vt_error *err);
 
-/* Ask the kernel whether any region has grown downwards by faults; the growth goes to changes. */
+/*
+ * Ask the kernel whether any region has grown downwards by faults; the growth goes to changes.
+ * 0; 1 if the space is gone; negative on failure.
+ */
 int vt_space_grow(struct vt_space *space, pid_t tid, struct vt_changes *changes);
 
 /*

@@ -16,6 +16,7 @@
  */
 #include "session/stacks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -363,8 +364,8 @@ static struct place *add_place(struct vt_stacks *stacks, uint32_t id)
     return place;
 }
 
-const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
-                                      const struct vt_tracee *tracee)
+int vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
+                   const struct vt_tracee *tracee, const struct vt_stack **ret)
 {
     struct subject subject = {stacks, *find_place(stacks, space->id), space, tracee};
     struct vt_unwind_source source = {&subject, read_memory, find,
@@ -372,13 +373,16 @@ const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_
     struct vt_registers registers;
     struct vt_unwound unwound;
 
-    if (!subject.place)
-        subject.place = add_place(stacks, space->id);
-    if (!subject.place || vt_engine_registers(tracee, &registers))
-        return NULL;
+    if (!subject.place && !(subject.place = add_place(stacks, space->id)))
+        return -ENOMEM;
+    int rc = vt_engine_registers(tracee, &registers);
+    if (rc)
+        return rc;
     vt_unwind(subject.place->unwinder, &source, &registers, &unwound);
-    if (unwound.note && *unwound.note)
-        return *unwound.note;
+    if (unwound.note && *unwound.note) {
+        *ret = *unwound.note;
+        return 0;
+    }
     for (size_t i = 0; i < unwound.count; i++) {
         const struct vt_region *region;
         struct file *file;
@@ -390,12 +394,15 @@ const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_
                                 .interrupted = unwound.frames[i].interrupted};
         stacks->scratch[i] = intern_frame(stacks, &like, file);
         if (!stacks->scratch[i])
-            return NULL;
+            return -ENOMEM;
     }
     struct stack *stack = intern_stack(stacks, stacks->scratch, unwound.count, unwound.end);
-    if (stack && unwound.note)
+    if (!stack)
+        return -ENOMEM;
+    if (unwound.note)
         *unwound.note = stack;
-    return stack ? &stack->stack : NULL;
+    *ret = &stack->stack;
+    return 0;
 }
 
 void vt_stacks_changed(struct vt_stacks *stacks, const struct vt_space *space,

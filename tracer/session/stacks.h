@@ -19,10 +19,10 @@ void vt_stacks_destroy(struct vt_stacks *stacks); /* null is allowed */
 /*
  * The stack of a stopped thread of `space`. Valid until destroy; its ids and
  * what is known of its frames by name are there after vt_stacks_name().
- * Null if there is no memory, or the thread is dying.
+ * 0, or -errno: -ENOMEM, or why its registers cannot be read (-ESRCH: it is dying).
  */
-const struct vt_stack *vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
-                                      const struct vt_tracee *tracee);
+int vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
+                   const struct vt_tracee *tracee, const struct vt_stack **stack);
 
 /* To be called after these changes of the space's map, and before its next stack is taken. */
 void vt_stacks_changed(struct vt_stacks *stacks, const struct vt_space *space,
