@@ -162,6 +162,19 @@ static void check_massif(void **state)
     check_all("check_massif.py", "massif", "folded");
 }
 
+static void check_perfetto(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LIVE_COUNT(runs); i++) {
+        int rc = shell("'%s' '%s/tests/check_perfetto.py' '%s' '%s'", PYTHON3, SOURCE_DIR,
+                       path_of(runs[i].name, "perfetto"), path_of(runs[i].name, "jsonl"));
+        if (rc == 77)
+            live_skip("no protoc, or no Python module protobuf");
+        if (rc)
+            fail_msg("%s: check_perfetto.py does not pass", runs[i].name);
+    }
+}
+
 static void check_csv(void **state)
 {
     (void)state;
@@ -255,35 +268,24 @@ static void check_closed_pipe(void **state)
                              0);
 }
 
-/* One process of several: its own events and no others, all of them. */
+/* One process of several: its own events and no others, all of them, in a valid timeline. */
 static void check_pid(void **state)
 {
     (void)state;
-    assert_int_equal(
-        shell("'%s' -c '\n"
-              "import csv, subprocess, sys\n"
-              "program, run, table = sys.argv[1:]\n"
-              "rows = list(csv.DictReader(open(table, newline=\"\")))\n"
-              "pids = {row[\"pid\"] for row in rows}\n"
-              "assert len(pids) >= 4, pids\n"
-              "for pid in pids:\n"
-              "    out = subprocess.run([program, \"export\", run, \"--to\", \"csv\", \"--pid\", "
-              "pid],\n"
-              "        stdout=subprocess.PIPE, check=True, encoding=\"utf-8\").stdout\n"
-              "    part = list(csv.DictReader(out.splitlines()))\n"
-              "    assert part == [row for row in rows if row[\"pid\"] == pid], pid\n"
-              "' '%s' '%s' '%s'",
-              PYTHON3, VASTRACE_PROGRAM, path_of("children", "vas"), path_of("children", "csv")),
-        0);
+    assert_int_equal(shell("'%s' '%s/tests/check_pids.py' '%s' '%s' '%s'", PYTHON3, SOURCE_DIR,
+                           VASTRACE_PROGRAM, path_of("children", "vas"),
+                           path_of("children", "jsonl")),
+                     0);
 }
 
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_same),        cmocka_unit_test(check_csv),
-        cmocka_unit_test(check_folded),      cmocka_unit_test(check_massif),
-        cmocka_unit_test(check_gnuplot),     cmocka_unit_test(check_usage),
-        cmocka_unit_test(check_closed_pipe), cmocka_unit_test(check_pid),
+        cmocka_unit_test(check_same),     cmocka_unit_test(check_csv),
+        cmocka_unit_test(check_folded),   cmocka_unit_test(check_massif),
+        cmocka_unit_test(check_perfetto), cmocka_unit_test(check_gnuplot),
+        cmocka_unit_test(check_usage),    cmocka_unit_test(check_closed_pipe),
+        cmocka_unit_test(check_pid),
     };
     (void)argc;
     (void)argv;

@@ -906,7 +906,7 @@ static void test_formats(void **state)
     fclose(file);
     assert_int_equal(vt_sink_create(&config, &sink, &err), -EINVAL);
     assert_string_equal(err.text, "unknown format \"jsonk\"; known are: text, jsonl, csv, folded, "
-                                  "massif, vas, html");
+                                  "massif, perfetto, vas, html");
     assert_null(sink);
     read_file(config.path, &kept); /* an error in the options must cost no file */
     assert_int_equal(kept.length, 8);

@@ -1,17 +1,121 @@
 /*
  * replay.c - hides which events are of one process, and what is said at the end
  * of a recording that has none.
+ *
+ * Stacks and their frames are numbered in the order in which they are told, and
+ * sinks rely on it; of one process they appear in another order than in the
+ * whole, so they are numbered anew.
  */
 #include "session/replay.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+
 #define STOP 1
+
+/* Copies with new numbers, found by their old ones. */
+struct renumbered {
+    void **slots; /* a hash table of pointers to what begins with its old number */
+    size_t slot_count;
+    size_t count;
+};
+
+struct new_frame {
+    uint64_t old;
+    struct vt_frame frame;
+};
+
+struct new_stack {
+    uint64_t old;
+    struct vt_stack stack;
+    const struct vt_frame *frames[];
+};
 
 struct replay {
     const struct vt_replay_part *part;
     struct vt_sink *sink;
     struct vt_error *err;
     uint32_t space; /* that the process made and has now; 0: none */
+    struct renumbered stacks;
+    struct renumbered frames;
 };
+
+/* ---- numbers --------------------------------------------------------------------- */
+
+/* The slot of an old number, or the free one where it belongs. */
+static void **slot_of(const struct renumbered *all, uint64_t old)
+{
+    size_t at = (old * 0x9e3779b97f4a7c15u >> 20) & (all->slot_count - 1);
+    while (all->slots[at] && *(const uint64_t *)all->slots[at] != old)
+        at = (at + 1) & (all->slot_count - 1);
+    return &all->slots[at];
+}
+
+/* The same, with room for one more. Null when out of memory. */
+static void **want_slot(struct renumbered *all, uint64_t old)
+{
+    if (all->count * 2 >= all->slot_count) {
+        struct renumbered larger = {.slot_count = all->slot_count ? all->slot_count * 2 : 64};
+        larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
+        if (!larger.slots)
+            return NULL;
+        for (size_t i = 0; i < all->slot_count; i++)
+            if (all->slots[i])
+                *slot_of(&larger, *(const uint64_t *)all->slots[i]) = all->slots[i];
+        free(all->slots);
+        all->slots = larger.slots;
+        all->slot_count = larger.slot_count;
+    }
+    return slot_of(all, old);
+}
+
+static void free_all(struct renumbered *all)
+{
+    for (size_t i = 0; i < all->slot_count; i++)
+        free(all->slots[i]);
+    free(all->slots);
+}
+
+static const struct vt_frame *renumber_frame(struct replay *replay, const struct vt_frame *frame)
+{
+    void **slot = want_slot(&replay->frames, frame->id);
+    struct new_frame *made = slot ? *slot : NULL;
+    if (made || !slot)
+        return made ? &made->frame : NULL;
+    if (!(made = malloc(sizeof(*made))))
+        return NULL;
+    *made = (struct new_frame){frame->id, *frame};
+    made->frame.id = ++replay->frames.count;
+    *slot = made;
+    return &made->frame;
+}
+
+/* Null when out of memory. */
+static const struct vt_stack *renumber_stack(struct replay *replay, const struct vt_stack *stack)
+{
+    void **slot = want_slot(&replay->stacks, stack->id);
+    struct new_stack *made = slot ? *slot : NULL;
+    if (made || !slot)
+        return made ? &made->stack : NULL;
+    if (!(made = malloc(sizeof(*made) + stack->frame_count * sizeof(made->frames[0]))))
+        return NULL;
+    made->old = stack->id;
+    made->stack = *stack;
+    made->stack.frames = made->frames;
+    for (size_t i = 0; i < stack->frame_count; i++) {
+        if (!(made->frames[i] = renumber_frame(replay, stack->frames[i]))) {
+            free(made);
+            return NULL;
+        }
+    }
+    made->stack.id = ++replay->stacks.count;
+    *slot = made;
+    return &made->stack;
+}
+
+/* ---- events ---------------------------------------------------------------------- */
 
 /* Is the event the process's own, or of its address space? */
 static bool is_of(struct replay *replay, const struct vt_recorded_process *process,
@@ -34,9 +138,14 @@ static int tell(void *context, const struct vt_event *event)
     const struct vt_replay_part *part = replay->part;
     if (part->last_event && event->seq > part->last_event)
         return STOP;
-    if (part->process && !is_of(replay, part->process, event))
+    if (!part->process)
+        return vt_sink_event(replay->sink, event, replay->err);
+    if (!is_of(replay, part->process, event))
         return 0;
-    return vt_sink_event(replay->sink, event, replay->err);
+    struct vt_event own = *event;
+    if (own.stack && !(own.stack = renumber_stack(replay, own.stack)))
+        return vt_error_errno(replay->err, ENOMEM, "cannot replay the recording");
+    return vt_sink_event(replay->sink, &own, replay->err);
 }
 
 int vt_session_replay(struct vt_recording *recording, const struct vt_replay_part *part,
@@ -53,5 +162,7 @@ int vt_session_replay(struct vt_recording *recording, const struct vt_replay_par
         rc = vt_recording_replay(recording, tell, &replay, err);
     if (!rc || rc == STOP)
         rc = vt_sink_end(sink, &summary, err);
+    free_all(&replay.stacks);
+    free_all(&replay.frames);
     return rc;
 }

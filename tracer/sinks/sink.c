@@ -30,6 +30,7 @@
     X(csv)                                                                                         \
     X(folded)                                                                                      \
     X(massif)                                                                                      \
+    X(perfetto)                                                                                    \
     X(vas)                                                                                         \
     X(html)
 

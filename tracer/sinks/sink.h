@@ -42,23 +42,24 @@ struct vt_sink_ops {
 
 struct vt_sink {
     const struct vt_sink_ops *ops;
-    void *state;       /* the format's own, ops->state_size bytes */
-    struct vt_buf out; /* formatted and not yet written */
-    int fd;            /* never 0, 1, 2; -1 once closed, or where the format opened its own */
-    char *target;      /* for errors: `"out.txt"`, `to standard output` */
-    bool named;        /* the output is a file that was asked for by name */
-    bool color;        /* decided: paint it */
-    bool quiet;        /* as configured */
+    void *state;             /* the format's own, ops->state_size bytes */
+    struct vt_buf out;       /* formatted and not yet written */
+    int fd;                  /* never 0, 1, 2; -1 once closed, or where the format opened its own */
+    char *target;            /* for errors: `"out.txt"`, `to standard output` */
+    bool named;              /* the output is a file that was asked for by name */
+    bool color;              /* decided: paint it */
+    bool quiet;              /* as configured */
     enum vt_measure measure; /* as configured */
-    bool failed;       /* a failure was reported; the sink takes no more and says no more */
+    bool failed;             /* a failure was reported; the sink takes no more and says no more */
 };
 
-extern const struct vt_sink_ops vt_text_ops;  /* text.c */
-extern const struct vt_sink_ops vt_jsonl_ops; /* jsonl.c */
-extern const struct vt_sink_ops vt_csv_ops;   /* csv.c */
-extern const struct vt_sink_ops vt_folded_ops; /* folded.c */
-extern const struct vt_sink_ops vt_massif_ops; /* massif.c */
-extern const struct vt_sink_ops vt_vas_ops;   /* vas.c */
-extern const struct vt_sink_ops vt_html_ops;  /* html.c */
+extern const struct vt_sink_ops vt_text_ops;     /* text.c */
+extern const struct vt_sink_ops vt_jsonl_ops;    /* jsonl.c */
+extern const struct vt_sink_ops vt_csv_ops;      /* csv.c */
+extern const struct vt_sink_ops vt_folded_ops;   /* folded.c */
+extern const struct vt_sink_ops vt_massif_ops;   /* massif.c */
+extern const struct vt_sink_ops vt_perfetto_ops; /* perfetto.c */
+extern const struct vt_sink_ops vt_vas_ops;      /* vas.c */
+extern const struct vt_sink_ops vt_html_ops;     /* html.c */
 
 #endif

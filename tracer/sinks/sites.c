@@ -231,7 +231,7 @@ static void drop(void *context, struct vt_mapped *space, const struct vt_tile *t
 
 void vt_sites_init(struct vt_sites *sites, bool keep_all)
 {
-    static const struct vt_watcher watcher = {take, drop};
+    static const struct vt_watcher watcher = {.take = take, .drop = drop};
     *sites = (struct vt_sites){.keep_all = keep_all, .epoch = 1};
     sites->spaces.watcher = &watcher;
     sites->spaces.context = sites;

@@ -78,10 +78,11 @@ struct vt_mapped *vt_spaces_find(const struct vt_spaces *spaces, uint32_t id)
     return space;
 }
 
-static void free_space(struct vt_mapped *space)
+static void free_space(struct vt_spaces *spaces, struct vt_mapped *space)
 {
+    if (spaces->watcher->leave)
+        spaces->watcher->leave(spaces->context, space);
     vt_tiles_deinit(&space->tiles);
-    free(space->own);
     free(space);
 }
 
@@ -127,7 +128,7 @@ static void leave_space(struct vt_spaces *spaces, uint32_t id)
     if (!space || space->tiles.count)
         return;
     *at = space->next;
-    free_space(space);
+    free_space(spaces, space);
 }
 
 void vt_spaces_deinit(struct vt_spaces *spaces)
@@ -135,7 +136,7 @@ void vt_spaces_deinit(struct vt_spaces *spaces)
     for (size_t i = 0; i < VT_SPACE_BUCKETS; i++) {
         for (struct vt_mapped *next, *space = spaces->buckets[i]; space; space = next) {
             next = space->next;
-            free_space(space);
+            free_space(spaces, space);
         }
         spaces->buckets[i] = NULL;
     }

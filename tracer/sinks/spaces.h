@@ -22,7 +22,7 @@ struct vt_mapped {
     pid_t pid;        /* the process that it was made for */
     uint32_t program; /* of names: what that runs, without directories; 0 not known */
     struct vt_tiles tiles;
-    void *own; /* the watcher's; freed with the space */
+    void *own; /* the watcher's; null at first */
     struct vt_mapped *next;
 };
 
@@ -44,6 +44,8 @@ struct vt_watcher {
                 enum vt_arrival arrival);
     /* A tile is unmapped, or is about to be KEPT in another state. */
     void (*drop)(void *context, struct vt_mapped *space, const struct vt_tile *tile);
+    /* The space is over: what it has of its own is to be freed. May be null. */
+    void (*leave)(void *context, struct vt_mapped *space);
 };
 
 #define VT_SPACE_BUCKETS 256
