@@ -11,7 +11,8 @@
 #
 # Usable memory is stacked by kind, on the left scale. What is PROT_NONE (reserves, guards) is a
 # dashed line on the right scale: it is often far more than all the rest. A bold line is the heap
-# below the program break. vasplot draws more; this is a start for plots of one's own.
+# below the program break. It reads the file twice a kind, so for a million rows take vasplot; this
+# is a start for plots of one's own.
 
 if (!exists("csv")) csv = "vastrace.csv"
 if (!exists("out")) out = "vastrace.png"
