@@ -338,6 +338,7 @@ static void json_exit(struct vt_buf *out, const struct vt_exit_info *info, bool 
         vt_buf_printf(&how, "exited %d", WEXITSTATUS(info->wait_status));
     FIRST(out, "how");
     json_text(out, vt_buf_cstr(&how));
+    out->failed |= how.failed;
     vt_buf_deinit(&how);
     NAME(out, "name");
     json_text(out, info->name);
@@ -357,6 +358,7 @@ static void json_fault(struct vt_buf *out, const struct vt_event *event)
     vt_add_fault(&text, event);
     FIRST(out, "text"); /* its names are escaped as it is made */
     vt_escape_json(out, text.data, text.length);
+    out->failed |= text.failed;
     vt_buf_deinit(&text);
     if (event->fault->has_addr) {
         NAME(out, "addr");
@@ -397,7 +399,7 @@ static void encode(struct vt_sink *sink)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct html *html = sink->state;
 
-    while (html->bytes.length % 3)
+    while (html->bytes.length % 3 && !html->bytes.failed)
         vt_buf_char(&html->bytes, RECORD_PAD);
     if (html->bytes.failed || html->record.failed)
         sink->out.failed = true;

@@ -14,6 +14,7 @@ class BytesChart {
         this.down = [];
         view.trace.run.kinds.forEach((name, kind) =>
             (NO_ACCESS.has(name) ? this.down : this.up).push(kind));
+        this.seen = view.trace.run.kinds.map((_, kind) => !hidden.has(kind));
         this.up.reverse(); // text at the top, what grows at the bottom
     }
 
@@ -31,7 +32,7 @@ class BytesChart {
         const coarse = w.eventAt(w.x1) - event > width * 256;
         for (let px = 0; px < width; px++) {
             const edge = w.x0 + (px + 1) * per;
-            let total = this.shown(now, 0);
+            let sum = this.shown(now, 0), total = sum;
             most.set(now);
             while (event + 1 <= past && event + 1 < view.trace.count && w.xOf(event + 1) < edge) {
                 const block = (event + 1) >> BLOCK_SHIFT, end = (block + 1) << BLOCK_SHIFT;
@@ -44,9 +45,9 @@ class BytesChart {
                     }
                     now.set(view.blockBytes.subarray((block + 1) * kinds, (block + 2) * kinds));
                     event = end - 1;
+                    sum = this.shown(now, 0);
                 } else {
-                    view.step(now, ++event);
-                    const sum = this.shown(now, 0);
+                    sum += this.stepShown(now, ++event);
                     if (sum > total) {
                         total = sum;
                         most.set(now);
@@ -57,10 +58,22 @@ class BytesChart {
         }
         return bytes;
     }
+    // One event further; returns what it adds to the kinds that are shown.
+    stepShown(now, event) {
+        const {view, seen} = this;
+        let added = 0;
+        for (let i = view.deltaStart[event]; i < view.deltaStart[event + 1]; i++) {
+            const begins = view.deltaRect[i] >= 0, rect = begins ? view.deltaRect[i] : ~view.deltaRect[i];
+            const bytes = begins ? view.bytes(rect) : -view.bytes(rect), kind = view.kind[rect];
+            now[kind] += bytes;
+            added += seen[kind] ? bytes : 0;
+        }
+        return added;
+    }
     shown(bytes, at) {
         let total = 0;
         for (let k = 0; k < this.view.kinds; k++)
-            total += this.hidden.has(k) ? 0 : bytes[at + k];
+            total += this.seen[k] ? bytes[at + k] : 0;
         return total;
     }
 
