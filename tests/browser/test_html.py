@@ -291,10 +291,14 @@ class HtmlPage(unittest.TestCase):
         self.assertClose(self.window(), whole)
 
     def test_hover_and_pin(self):
-        # Over the middle of the rectangle that is seen best.
+        # Over the middle of the highest of the rectangles that are wide.
         spot = self.js("""
-            const v = vastrace, p = v.picture, l = p.labels[0];
-            return [l.rect, (l.x + l.w / 2) / p.plotWidth, (l.y + l.h / 2) / p.plotHeight]""")
+            const v = vastrace.view, w = vastrace.window, p = vastrace.picture;
+            const left = r => p.toPx(w.xOf(v.t0[r])) - 116, right = r => p.toPx(w.xOf(v.t1[r])) - 116;
+            const [best] = [...v.id.keys()].filter(r => right(r) - left(r) > p.plotWidth / 5)
+                .sort((a, b) => v.u1[b] - v.u0[b] - v.u1[a] + v.u0[a]);
+            return [best, (left(best) + right(best)) / 2 / p.plotWidth,
+                    p.toPy((v.u0[best] + v.u1[best]) / 2) / p.plotHeight]""")
         self.picture(spot[1], spot[2]).perform()
         self.browser.settle()
         tip = self.text("tip")

@@ -512,8 +512,12 @@ class Page {
     forPrint(printing) {
         if (printing)
             this.wasDark = this.dark;
+        document.documentElement.classList.toggle('printing', printing);
+        this.picture.printing = printing;
         this.setTheme(printing ? false : this.wasDark);
         this.apply();
+        if (this.tab === 'flame')
+            this.want('flame');
         this.drawWanted();
     }
     listenSplitter() {

@@ -473,8 +473,11 @@ class Picture {
     // ---- what lies over it: the moment, what is pointed at, what was searched for ----
 
     drawOver(moment, hover, pinned, box) {
-        const context = fitCanvas(this.overlay, this.width, this.height), theme = this.theme;
-        context.clearRect(0, 0, this.width, this.height);
+        // Not every printer knows what a transparent canvas is.
+        const canvas = this.printing ? this.canvas : this.overlay, theme = this.theme;
+        const context = fitCanvas(canvas, this.width, this.height);
+        if (!this.printing)
+            context.clearRect(0, 0, this.width, this.height);
         context.save();
         context.beginPath();
         context.rect(GUTTER, 0, this.plotWidth, this.height);
