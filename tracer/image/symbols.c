@@ -139,6 +139,48 @@ static int compare(const void *a, const void *b)
     return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
+/* The string tables of the symbol tables of one of the files that the symbols come from. */
+struct strings {
+    Elf *elf;
+    size_t count;
+    struct {
+        const char *start;
+        const char *end; /* behind the last NUL */
+    } tables[4];
+};
+
+static void read_strings(struct strings *strings, Elf *elf)
+{
+    GElf_Shdr header;
+
+    *strings = (struct strings){.elf = elf};
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn));) {
+        if (strings->count == VT_COUNTOF(strings->tables))
+            break;
+        if (!gelf_getshdr(scn, &header) ||
+            (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM))
+            continue;
+        Elf_Data *data = elf_getdata(elf_getscn(elf, header.sh_link), NULL);
+        const char *nul = data && data->d_buf ? memrchr(data->d_buf, 0, data->d_size) : NULL;
+        if (!nul)
+            continue;
+        strings->tables[strings->count].start = data->d_buf;
+        strings->tables[strings->count++].end = nul + 1;
+    }
+}
+
+/* libdw looks where a symbol's name begins, but not that it ends before its string table does. */
+static bool is_ended(struct strings *strings, Elf *elf, const char *text)
+{
+    if (strings->elf != elf)
+        read_strings(strings, elf);
+    for (size_t i = 0; i < strings->count; i++)
+        if ((uintptr_t)text >= (uintptr_t)strings->tables[i].start &&
+            (uintptr_t)text < (uintptr_t)strings->tables[i].end)
+            return true;
+    return false;
+}
+
 /* A section of one of the files that the symbols come from. */
 struct section {
     Elf *elf;
@@ -165,6 +207,7 @@ static void look_at(struct section *section, Elf *elf, GElf_Word index)
 static int read_names(struct vt_symbols *symbols)
 {
     int count = symbols->module ? dwfl_module_getsymtab(symbols->module) : 0;
+    struct strings strings = {0};
     struct section section = {0};
 
     symbols->read = true;
@@ -177,8 +220,9 @@ static int read_names(struct vt_symbols *symbols)
         const char *text =
             dwfl_module_getsym_info(symbols->module, i, &sym, &start, &index, &elf, &bias);
         unsigned type = GELF_ST_TYPE(sym.st_info);
-        if (!text || !*text || index == SHN_UNDEF || index == SHN_ABS ||
-            (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE))
+        if (!text || index == SHN_UNDEF || index == SHN_ABS ||
+            (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
+            !is_ended(&strings, elf, text) || !*text)
             continue;
         look_at(&section, elf, index);
         if (!section.code)

@@ -133,17 +133,15 @@ static int parse_line(struct cursor c, struct vt_objects *objects, char *name,
 int vt_maps_parse(const char *text, size_t length, struct vt_objects *objects,
                   struct vt_regions *regions, struct vt_error *err)
 {
-    const char *end = text + length;
     char *name = NULL;
     size_t name_capacity = 0;
     size_t line = 0;
     int rc = 0;
 
     regions->count = 0;
-    while (text < end && !rc) {
-        const char *stop = memchr(text, '\n', (size_t)(end - text));
-        if (!stop)
-            stop = end;
+    while (length && !rc) {
+        const char *newline = memchr(text, '\n', length);
+        const char *stop = newline ? newline : text + length;
         line++;
         struct vt_region region;
         rc = vt_reserve((void **)&name, &name_capacity, (size_t)(stop - text) + 1, 1);
@@ -153,7 +151,8 @@ int vt_maps_parse(const char *text, size_t length, struct vt_objects *objects,
             rc = -EINVAL;
         if (!rc)
             rc = vt_regions_add(regions, &region);
-        text = stop + 1;
+        length -= (size_t)(stop - text) + (newline != NULL);
+        text = newline ? stop + 1 : stop;
     }
     free(name);
     if (rc == -EINVAL)
