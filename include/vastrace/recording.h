@@ -26,6 +26,15 @@ struct vt_recording;
 int vt_recording_open(const char *path, struct vt_recording **recording, struct vt_error *err);
 void vt_recording_close(struct vt_recording *recording); /* null is allowed */
 
+/*
+ * Have `watch` called again and again (every millisecond or so of work) while
+ * questions to the recording are answered: `what` is read ("events",
+ * "regions"), `done` of `all` so far; all is 0 where that is not known.
+ */
+typedef void vt_recording_watch_fn(void *context, const char *what, uint64_t done, uint64_t all);
+void vt_recording_watch(struct vt_recording *recording, vt_recording_watch_fn *watch,
+                        void *context); /* null: no more */
+
 /* The run as a whole. */
 struct vt_recording_info {
     struct vt_run run;

@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "cli/page.h"
+#include "cli/progress.h"
 
 enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL, OPTION_AT };
 
@@ -295,6 +296,7 @@ static int diff_moments(struct cli_page *p, const struct arguments *a, char **wo
 {
     struct vt_recording *recording = cli_open_run(words[0]);
     struct vt_differences d = {0};
+    struct cli_progress progress;
     struct vt_moment from, to;
     struct vt_error err = {0};
     if (!recording)
@@ -302,11 +304,14 @@ static int diff_moments(struct cli_page *p, const struct arguments *a, char **wo
     cli_note_gaps(recording, words[0]);
     const struct vt_recorded_process *process = cli_process(recording, a->pid);
     int status = EXIT_OURS;
-    if (!process || !cli_moment(recording, process, words[1], &from) ||
-        !cli_moment(recording, process, words[2], &to)) {
-        status = EXIT_OURS;
-    } else if (vt_recording_diff(recording, &from, &to, &d, &err)) {
-        cli_error("%s", err.text);
+    bool found = process && cli_moment(recording, process, words[1], &from) &&
+                 cli_moment(recording, process, words[2], &to);
+    cli_progress_begin(&progress, recording, words[0]);
+    int rc = found ? vt_recording_diff(recording, &from, &to, &d, &err) : -1;
+    cli_progress_end(&progress);
+    if (rc) {
+        if (found)
+            cli_error("%s", err.text);
     } else {
         cli_paint(p, CLI_STRONG);
         cli_name(p, process->name);
@@ -338,6 +343,7 @@ struct side {
 
 static bool open_side(struct side *side, const struct arguments *a, const char *path)
 {
+    struct cli_progress progress;
     struct vt_error err = {0};
     side->recording = cli_open_run(path);
     if (!side->recording)
@@ -346,11 +352,12 @@ static bool open_side(struct side *side, const struct arguments *a, const char *
     side->process = cli_process(side->recording, a->pid);
     if (!side->process || !cli_moment(side->recording, side->process, a->at, &side->moment))
         return false;
-    if (vt_recording_layout(side->recording, &side->moment, &side->layout, &err)) {
+    cli_progress_begin(&progress, side->recording, path);
+    int rc = vt_recording_layout(side->recording, &side->moment, &side->layout, &err);
+    cli_progress_end(&progress);
+    if (rc)
         cli_error("%s", err.text);
-        return false;
-    }
-    return true;
+    return !rc;
 }
 
 static void close_side(struct side *side)

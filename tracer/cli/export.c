@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "cli/page.h"
+#include "cli/progress.h"
 #include "cli/values.h"
 #include "session/replay.h"
 
@@ -116,6 +118,7 @@ static bool choose(const struct arguments *a, struct vt_recording *recording,
 static int export(const struct arguments *a, struct vt_recording *recording)
 {
     struct vt_replay_part part = {0};
+    struct cli_progress progress = {0};
     struct vt_sink *sink;
     struct vt_error err = {0};
     cli_note_gaps(recording, a->run);
@@ -125,7 +128,10 @@ static int export(const struct arguments *a, struct vt_recording *recording)
     if (!rc) {
         signal(SIGPIPE, SIG_IGN); /* told by write(2), and by name */
         signal(SIGXFSZ, SIG_IGN);
+        if (strcmp(a->output.path, "-") != 0 || !isatty(STDOUT_FILENO))
+            cli_progress_begin(&progress, recording, a->run);
         rc = vt_session_replay(recording, &part, sink, &err);
+        cli_progress_end(&progress);
         vt_sink_destroy(sink);
     }
     if (!rc || rc == -EPIPE) /* a reader that has seen enough is no failure */

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "cli/page.h"
+#include "cli/progress.h"
 #include "cli/values.h"
 
 enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL };
@@ -176,12 +177,16 @@ static size_t growth_run(const struct vt_history *h, size_t from)
     return i - from;
 }
 
-static int show(struct cli_page *p, struct vt_recording *recording,
+static int show(struct cli_page *p, struct vt_recording *recording, const char *path,
                 const struct vt_recorded_process *process, vt_addr start, vt_addr end, bool all)
 {
+    struct cli_progress progress;
     struct vt_history h;
     struct vt_error err = {0};
-    if (vt_recording_history(recording, process, start, end, all ? 0 : ENTRIES_MOST, &h, &err)) {
+    cli_progress_begin(&progress, recording, path);
+    int rc = vt_recording_history(recording, process, start, end, all ? 0 : ENTRIES_MOST, &h, &err);
+    cli_progress_end(&progress);
+    if (rc) {
         cli_error("%s", err.text);
         return EXIT_OURS;
     }
@@ -243,7 +248,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return EXIT_OURS;
     cli_note_gaps(recording, argv[optind]);
     const struct vt_recorded_process *process = cli_process(recording, pid);
-    int status = process ? show(&page, recording, process, start, end, all) : EXIT_OURS;
+    int status = process ? show(&page, recording, argv[optind], process, start, end, all)
+                         : EXIT_OURS;
     vt_recording_close(recording);
     return status;
 }

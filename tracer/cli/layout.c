@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "cli/page.h"
+#include "cli/progress.h"
 #include "session/kernel_half.h"
 #include "sinks/picture.h"
 #include <vastrace/session.h>
@@ -87,14 +88,20 @@ static void recorded_detail(void *context, const struct vt_region *region, struc
 }
 
 /* The machine's own facts are left out: the recording may be from another one. */
-static int draw_recorded(struct vt_recording *recording, const struct vt_moment *moment,
-                         const struct vt_picture_format *format, struct vt_picture_input *input)
+static int draw_recorded(struct vt_recording *recording, const char *path,
+                         const struct vt_moment *moment, const struct vt_picture_format *format,
+                         struct vt_picture_input *input)
 {
     const struct vt_recording_info *info = vt_recording_info(recording);
+    struct cli_progress progress;
     struct vt_recorded_layout *layout;
     struct vt_error err = {0};
-    if (vt_recording_layout(recording, moment, &layout, &err) ||
-        vt_recording_sp(recording, moment, &input->sp, &err)) {
+    cli_progress_begin(&progress, recording, path);
+    int rc = vt_recording_layout(recording, moment, &layout, &err);
+    if (!rc)
+        rc = vt_recording_sp(recording, moment, &input->sp, &err);
+    cli_progress_end(&progress);
+    if (rc) {
         cli_error("%s", err.text);
         return EXIT_OURS;
     }
@@ -127,7 +134,7 @@ static int draw_run(const char *path, long pid, const char *at,
     const struct vt_recorded_process *process = cli_process(recording, pid);
     int status = EXIT_OURS;
     if (process && cli_moment(recording, process, at, &moment))
-        status = draw_recorded(recording, &moment, format, input);
+        status = draw_recorded(recording, path, &moment, format, input);
     vt_recording_close(recording);
     return status;
 }

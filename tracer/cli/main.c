@@ -21,6 +21,8 @@
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
  *                          html.c     a page for browsers, which page/ is
+ *                          spaces.c   what is mapped, in pieces; sites.c who mapped it
+ *                          protobuf.c messages as bytes; names.c strings by number
  *                          aslr.c     ASLR judged; aslr_text.c, aslr_json.c formats
  *   tracer/session/        live.c     threads, order among calls, events
  *                          space.c    one address space: model, images, kernel
@@ -36,6 +38,7 @@
  *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`
  *                          report.c, history.c, diff.c `vastrace report RUN` and so on
  *                          export.c   `vastrace export RUN`, to other formats
+ *                          progress.c how far a long question is
  *                          page.c     lines in columns, recordings opened
  *                          aslr.c     `vastrace aslr PROGRAM`
  */

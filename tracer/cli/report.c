@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "cli/page.h"
+#include "cli/progress.h"
 #include "cli/values.h"
 #include "sinks/words.h"
 
@@ -765,11 +766,15 @@ static int show(struct cli_page *page, struct vt_recording *recording, const cha
                 bool json)
 {
     const struct vt_recorded_process *process = cli_process(recording, pid);
+    struct cli_progress progress;
     struct vt_report report;
     struct vt_error err = {0};
     if (!process)
         return EXIT_OURS;
-    if (vt_recording_report(recording, process, &report, &err)) {
+    cli_progress_begin(&progress, recording, path);
+    int rc = vt_recording_report(recording, process, &report, &err);
+    cli_progress_end(&progress);
+    if (rc) {
         cli_error("%s", err.text);
         return EXIT_OURS;
     }

@@ -21,6 +21,9 @@ int vt_walk_begin(struct vt_recording *r, struct vt_event_walk *walk, const char
         return vt_reader_no_memory(r, err);
     int rc = vt_reader_query(r, sql, &walk->statement, err);
     walk->row.statement = walk->statement;
+    r->pass = "events";
+    r->pass_done = 0;
+    r->pass_all = r->info.summary.events;
     if (rc)
         vt_walk_end(walk);
     return rc;
@@ -30,6 +33,8 @@ void vt_walk_end(struct vt_event_walk *walk)
 {
     sqlite3_finalize(walk->statement);
     free(walk->spaces);
+    if (walk->row.recording)
+        walk->row.recording->pass_all = 0;
     *walk = (struct vt_event_walk){0};
 }
 
@@ -60,7 +65,7 @@ int vt_walk_next(struct vt_recording *r, struct vt_event_walk *walk, struct vt_e
     if (row->bad || e->seq <= walk->last_seq || e->process >= r->process_count ||
         e->thread >= r->thread_count || !e->cause)
         return vt_reader_damaged(r, "table events", err);
-    walk->last_seq = e->seq;
+    walk->last_seq = r->pass_done = e->seq;
     e->is_exec = e->cause[0] == 'e' && !strcmp(e->cause, "exec");
     uint32_t had = walk->spaces[e->process];
     e->old_space = e->is_exec && had ? had : e->space;

@@ -230,6 +230,20 @@ static void read_rectangle(struct vt_row *row, struct vt_rectangle *r)
     row->bad |= r->origin_event > r->made_event || !r->made_by;
 }
 
+/* The last region's number, for those who watch; 0 not known. */
+static uint64_t last_rectangle(struct vt_recording *r)
+{
+    sqlite3_stmt *s;
+    uint64_t last = 0;
+    struct vt_error err;
+    if (!r->watch || vt_reader_query(r, "SELECT max(id) FROM regions", &s, &err))
+        return 0;
+    if (vt_reader_step(r, s, &err) > 0)
+        last = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return last;
+}
+
 static int walk_rectangles(struct vt_recording *r, sqlite3_stmt *s, vt_rectangle_fn *each,
                            void *context, struct vt_error *err)
 {
@@ -237,6 +251,9 @@ static int walk_rectangles(struct vt_recording *r, sqlite3_stmt *s, vt_rectangle
     struct vt_rectangle rectangle;
     uint64_t last = 0;
     int rc;
+    r->pass = "regions";
+    r->pass_done = 0;
+    r->pass_all = last_rectangle(r);
     while ((rc = vt_reader_step(r, s, err)) > 0) {
         uint64_t id = vt_row_uint(&row, 0, INT64_MAX);
         read_rectangle(&row, &rectangle);
@@ -244,11 +261,12 @@ static int walk_rectangles(struct vt_recording *r, sqlite3_stmt *s, vt_rectangle
             rc = vt_reader_damaged(r, "table regions", err);
             break;
         }
-        last = id;
+        last = r->pass_done = id;
         rc = each(context, &rectangle);
         if (rc)
             break;
     }
+    r->pass_all = 0;
     sqlite3_finalize(s);
     return rc;
 }

@@ -134,7 +134,15 @@ int vt_reader_no_memory(const struct vt_recording *r, struct vt_error *err)
 static int watch_progress(void *context)
 {
     struct vt_recording *r = context;
+    if (r->watch)
+        r->watch(r->watch_context, r->pass, r->pass_done, r->pass_all);
     return ++r->spent > r->budget;
+}
+
+void vt_recording_watch(struct vt_recording *r, vt_recording_watch_fn *watch, void *context)
+{
+    r->watch = watch;
+    r->watch_context = context;
 }
 
 int vt_reader_query(struct vt_recording *r, const char *sql, sqlite3_stmt **statement,

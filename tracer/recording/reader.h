@@ -57,6 +57,11 @@ struct vt_recording {
     struct vt_recording_info info;
     uint64_t spent; /* steps of SQLite's machine in this statement, in units of PROGRESS_STEP */
     uint64_t budget;
+    vt_recording_watch_fn *watch; /* may be null */
+    void *watch_context;
+    const char *pass; /* what is gone through, and how far */
+    uint64_t pass_done;
+    uint64_t pass_all; /* 0: nothing is, just now */
 
     struct vt_object *objects; /* by id, ascending, not all numbers are there */
     size_t object_count;
