@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vt_error err = {0};
     if (!size)
         return 0;
-    int rc = vt_unwind_tables_read(fuzz_fd(data, size), &tables, &err);
+    int rc = vt_unwind_tables_read(fuzz_fd(data, size), NULL, &tables, &err);
     FUZZ_CHECK(!tables == (rc != 0));
     if (rc < 0)
         fuzz_check_failure(rc, &err);
