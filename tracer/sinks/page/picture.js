@@ -555,6 +555,6 @@ function timeTick(ns, step) {
     const [unit, word] = step >= 1e9 ? [1e9, 's'] : step >= 1e6 ? [1e6, 'ms'] : step >= 1e3 ? [1e3, 'µs']
                                                                                            : [1, 'ns'];
     const shown = ns >= 1e9 && unit === 1e6 ? [1e9, 's'] : [unit, word];
-    const digits = Math.max(0, Math.round(Math.log10(shown[0] / step)));
+    const digits = Math.max(0, Math.ceil(Math.log10(shown[0] / step) - 1e-9));
     return (ns / shown[0]).toFixed(Math.min(digits, 9)) + ' ' + shown[1];
 }
