@@ -193,9 +193,9 @@ static int take_program(struct replayed *to, struct vt_error *err)
     if (rc <= 0)
         return rc;
     struct vt_row row = {.recording = to->recording, .statement = to->program};
-    const char *type = vt_row_word(&row, 1);
+    const char *path = vt_row_word(&row, 0), *type = vt_row_word(&row, 1);
     to->exec = (struct vt_exec_info){
-        .path = vt_row_word(&row, 0),
+        .path = path ? path : "", /* not known; nor does the schema forbid it */
         .class_bits = (unsigned)vt_row_uint(&row, 2, 64),
         .images = vt_row_uint(&row, 3, INT64_MAX),
         .regions = vt_row_uint(&row, 4, INT64_MAX),
