@@ -114,13 +114,21 @@ static long insist(struct vt_engine *engine, int what, pid_t tid, unsigned long 
                    unsigned long data)
 {
     long result = request(what, tid, addr, data);
+    if (result >= 0)
+        return result;
     int error = errno;
-    if (result < 0 && error != ESRCH && !*engine->refused.text)
+    if (error != ESRCH && !*engine->refused.text)
         vt_error_errno(&engine->refused, error,
                        "the kernel refuses to go on tracing thread %d (%s)", (int)tid,
                        request_name(what));
     errno = error;
     return result;
+}
+
+/* The next status of any tracee. This thread traces them all: the others need not be asked. */
+static pid_t wait_any(int *status, int flags)
+{
+    return waitpid(-1, status, __WALL | __WNOTHREAD | flags);
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -415,7 +423,7 @@ static size_t drain(struct vt_engine *engine)
     while (!vt_reserve((void **)&engine->queue, &engine->queue_capacity, engine->queue_count + 1,
                        sizeof(*engine->queue))) {
         struct ready *next = &engine->queue[engine->queue_count];
-        next->tid = waitpid(-1, &next->status, __WALL | WNOHANG);
+        next->tid = wait_any(&next->status, WNOHANG);
         if (next->tid <= 0)
             break;
         engine->queue_count++;
@@ -765,7 +773,7 @@ int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_err
         } else {
             if (!engine->count)
                 return 2;
-            next.tid = waitpid(-1, &next.status, __WALL);
+            next.tid = wait_any(&next.status, 0);
             if (next.tid < 0 && errno == EINTR)
                 return 1;
             if (next.tid < 0 && errno == ECHILD)
@@ -839,7 +847,7 @@ void vt_engine_detach(struct vt_engine *engine)
     int64_t patience = vt_clock_ns() + 1000 * 1000 * 1000;
     while (engine->count) {
         int status;
-        pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+        pid_t tid = wait_any(&status, WNOHANG);
         if (tid > 0)
             leave_at(engine, tid, status);
         else if (tid < 0 || vt_clock_ns() > patience)
@@ -863,7 +871,7 @@ int vt_engine_await(struct vt_engine *engine, int *wait_status)
     /* The end of the tracer would kill what is not left by then: see vt_engine_launch(). */
     while (!engine->held && (!engine->ended || engine->count)) {
         int status;
-        pid_t tid = waitpid(-1, &status, __WALL);
+        pid_t tid = wait_any(&status, 0);
         if (tid < 0 && errno == EINTR)
             return 1;
         if (tid < 0)

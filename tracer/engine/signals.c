@@ -14,7 +14,20 @@
 #include "base/base.h"
 
 static const int caught[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGTTIN, SIGALRM};
-static const int ignored[] = {SIGPIPE, SIGTTOU, SIGXFSZ};
+/*
+ * What else is not as it was found. Of a stop the tracer learns by waiting; a SIGCHLD with each one
+ * would only cost time in the traced program's way into it.
+ */
+static const struct {
+    int signal;
+    void (*disposition)(int);
+    int flags;
+} others[] = {
+    {SIGPIPE, SIG_IGN, 0},
+    {SIGTTOU, SIG_IGN, 0},
+    {SIGXFSZ, SIG_IGN, 0},
+    {SIGCHLD, SIG_DFL, SA_NOCLDSTOP},
+};
 
 static struct {
     bool active;
@@ -23,7 +36,7 @@ static struct {
     int64_t alarm;
     volatile sig_atomic_t forced; /* a handler set the timer, not vt_signals_alarm() */
     struct sigaction before_caught[VT_COUNTOF(caught)];
-    struct sigaction before_ignored[VT_COUNTOF(ignored)];
+    struct sigaction before_others[VT_COUNTOF(others)];
     sigset_t mask;
     volatile sig_atomic_t
         pending[VT_COUNTOF(caught)]; /* 0, 1 by a terminal or kernel, 2 by a user */
@@ -56,7 +69,6 @@ static void handle(int signal, siginfo_t *info, void *context)
 int vt_signals_begin(void)
 {
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t unblock;
     memset(&state, 0, sizeof(state));
     sigfillset(&action.sa_mask);
@@ -68,8 +80,11 @@ int vt_signals_begin(void)
         sigaction(caught[i], &action, &state.before_caught[i]);
         sigaddset(&unblock, caught[i]);
     }
-    for (size_t i = 0; i < VT_COUNTOF(ignored); i++)
-        sigaction(ignored[i], &ignore, &state.before_ignored[i]);
+    for (size_t i = 0; i < VT_COUNTOF(others); i++) {
+        struct sigaction other = {.sa_handler = others[i].disposition,
+                                  .sa_flags = others[i].flags};
+        sigaction(others[i].signal, &other, &state.before_others[i]);
+    }
     sigprocmask(SIG_UNBLOCK, &unblock, &state.mask);
     state.active = true;
     return 0;
@@ -81,8 +96,8 @@ void vt_signals_restore(void)
         return;
     for (size_t i = 0; i < VT_COUNTOF(caught); i++)
         sigaction(caught[i], &state.before_caught[i], NULL);
-    for (size_t i = 0; i < VT_COUNTOF(ignored); i++)
-        sigaction(ignored[i], &state.before_ignored[i], NULL);
+    for (size_t i = 0; i < VT_COUNTOF(others); i++)
+        sigaction(others[i].signal, &state.before_others[i], NULL);
     sigprocmask(SIG_SETMASK, &state.mask, NULL);
 }
 
