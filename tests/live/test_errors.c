@@ -184,6 +184,9 @@ static void check_usage(void **state)
         {"--duration", "soon", "true"},
         {"--color", "purple", "true"},
         {"-p", "nobody"},
+        {"--cpu", "x", "true"},
+        {"--cpu", "0", "-p", "1"},
+        {"--cpu", "1023", "true"},
         {"layout", "999999999"},
     };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,35 @@ static void check_no_aslr(void **state)
     live_assert_proven(&first, 0);
     live_free(&first);
     live_free(&second);
+}
+
+/* --cpu: the program has that processor alone, and the trace is as exact as any. */
+static void check_cpu(void **state)
+{
+    char number[16], says[16];
+    const char *const more[] = {"--cpu", number, NULL};
+    const struct live_options options = {.options = more};
+    struct live_result result;
+    cpu_set_t allowed;
+    int last = CPU_SETSIZE - 1;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    while (!CPU_ISSET(last, &allowed))
+        last--;
+    snprintf(number, sizeof number, "%d", last);
+    snprintf(says, sizeof says, "%d\n", last);
+    live_run(&result, &options, "sh", "-c",
+             "while read -r key value; do"
+             " [ \"$key\" != Cpus_allowed_list: ] || echo \"$value\"; done < /proc/self/status");
+    live_assert_exited(&result, 0);
+    live_assert_exact(&result, 0);
+    assert_string_equal(result.out, says);
+    live_free(&result);
+    live_run(&result, &options, FIXTURE, "threads-map");
+    live_assert_exited(&result, 0);
+    live_assert_proven(&result, 0);
+    live_free(&result);
 }
 
 /* The stack pointer is told, and lies in the stack. */
@@ -515,12 +545,13 @@ int main(int argc, char **argv)
 {
     const struct rlimit no_core = {0, 0};
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_ends),         cmocka_unit_test(check_signal_from_outside),
-        cmocka_unit_test(check_streams),      cmocka_unit_test(check_same_output),
-        cmocka_unit_test(check_loops),        cmocka_unit_test(check_all_syscalls),
-        cmocka_unit_test(check_no_aslr),      cmocka_unit_test(check_stack_pointer),
-        cmocka_unit_test(check_interrupt),    cmocka_unit_test(check_suspend),
-        cmocka_unit_test(check_end_of_input), cmocka_unit_test(check_tracer_killed),
+        cmocka_unit_test(check_ends),          cmocka_unit_test(check_signal_from_outside),
+        cmocka_unit_test(check_streams),       cmocka_unit_test(check_same_output),
+        cmocka_unit_test(check_loops),         cmocka_unit_test(check_all_syscalls),
+        cmocka_unit_test(check_no_aslr),       cmocka_unit_test(check_stack_pointer),
+        cmocka_unit_test(check_cpu),           cmocka_unit_test(check_interrupt),
+        cmocka_unit_test(check_suspend),       cmocka_unit_test(check_end_of_input),
+        cmocka_unit_test(check_tracer_killed),
     };
 
     setrlimit(RLIMIT_CORE, &no_core);

@@ -28,6 +28,7 @@
  *                          space.c    one address space: model, images, kernel
  *                          emit.c     filter and queue to the sinks
  *                          stacks.c   call stacks, each once; own_stack.c whose a stack pointer is
+ *                          placement.c which processors the tracer's threads run on
  *                          snapshot.c a live process's map without tracing
  *                          aslr.c     many launches, to where each part lies
  *                          replay.c   a recording to the sinks

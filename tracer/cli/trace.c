@@ -3,6 +3,7 @@
  * a session and its exit status.
  */
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ enum {
     OPTION_NO_FOLLOW,
     OPTION_DURATION,
     OPTION_COLOR,
+    OPTION_CPU,
 };
 
 static const struct cli_option options[] = {
@@ -45,6 +47,8 @@ static const struct cli_option options[] = {
     {OPTION_NO_FOLLOW, "no-follow", NULL, "leave the events of child processes out"},
     {OPTION_DURATION, "duration", "TIME",
      "end the trace after 2.5 (seconds), 300ms, ... and leave the program running"},
+    {OPTION_CPU, "cpu", "N",
+     "run the program and the tracer on processor N: faster, and to be seen"},
     {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {'q', "quiet", NULL, "no summary"},
     {0},
@@ -128,6 +132,14 @@ static bool parse_option(struct arguments *a, const struct cli_command *command,
         return true;
     case OPTION_DURATION:
         return cli_duration_ns("--duration", optarg, &a->config.duration_ns);
+    case OPTION_CPU:
+        if (!cli_number(optarg, 0, CPU_SETSIZE - 1, &number)) {
+            cli_error("--cpu %s: give the number of a processor, as in --cpu 0", optarg);
+            return false;
+        }
+        a->config.one_cpu = true;
+        a->config.cpu = (unsigned)number;
+        return true;
     case OPTION_COLOR:
         number = cli_choice(command, id, optarg);
         a->color = (enum vt_color)number; /* the words stand in its order */
@@ -149,6 +161,11 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     a->config.command = optind < argc ? argv + optind : NULL;
     if (a->config.command && a->pid_count) {
         cli_error("-p attaches to a running process: leave the program's name out, or the -p");
+        return false;
+    }
+    if (a->config.one_cpu && a->pid_count) {
+        cli_error("--cpu is for programs that vastrace starts; one that runs can be placed by "
+                  "taskset -acp N PID");
         return false;
     }
     if (!a->config.command && !a->pid_count) {

@@ -81,8 +81,7 @@ int vt_signals_begin(void)
         sigaddset(&unblock, caught[i]);
     }
     for (size_t i = 0; i < VT_COUNTOF(others); i++) {
-        struct sigaction other = {.sa_handler = others[i].disposition,
-                                  .sa_flags = others[i].flags};
+        struct sigaction other = {.sa_handler = others[i].disposition, .sa_flags = others[i].flags};
         sigaction(others[i].signal, &other, &state.before_others[i]);
     }
     sigprocmask(SIG_UNBLOCK, &unblock, &state.mask);

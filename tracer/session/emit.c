@@ -243,6 +243,7 @@ static void *write_batches(void *argument)
     struct vt_outlet *outlet = emitter->outlet;
 
     pthread_setname_np(pthread_self(), "vastrace-writer"); /* for top -H and perf */
+    vt_placement_beside(emitter->placement);
     pthread_mutex_lock(&outlet->lock);
     while (!outlet->stop || outlet->busy) {
         if (!outlet->busy) {

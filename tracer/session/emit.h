@@ -7,15 +7,17 @@
 
 #include <vastrace/session.h>
 
+#include "session/placement.h"
 #include "session/stacks.h"
 
 struct vt_emitter {
     const struct vt_session_config *config;
-    struct vt_stacks *stacks; /* null: none are taken */
-    uint64_t seq;             /* of the last event queued */
-    struct vt_batch *front;   /* being filled */
-    struct vt_outlet *outlet; /* the other side */
-    bool dirty;               /* there is something that was not written out yet, or may be */
+    struct vt_stacks *stacks;             /* null: none are taken */
+    const struct vt_placement *placement; /* where the writer is not to run */
+    uint64_t seq;                         /* of the last event queued */
+    struct vt_batch *front;               /* being filled */
+    struct vt_outlet *outlet;             /* the other side */
+    bool dirty; /* there is something that was not written out yet, or may be */
     int64_t flushed_ns;
 };
 

@@ -29,6 +29,7 @@
 #include "session/emit.h"
 #include "session/fault.h"
 #include "session/own_stack.h"
+#include "session/placement.h"
 #include "session/space.h"
 #include "session/stacks.h"
 
@@ -109,6 +110,7 @@ struct live {
     struct vt_engine *engine;
     struct vt_world world;
     struct vt_emitter emitter;
+    struct vt_placement placement;
     struct vt_stacks *stacks; /* null: none are taken */
     struct vt_memory *memory;
     struct lineage *lineages;
@@ -1613,6 +1615,9 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     if (rc)
         vt_error_errno(err, rc, "cannot start a trace: no timer");
     raise_file_limit(live);
+    live->emitter.placement = &live->placement;
+    if (!rc && config->one_cpu)
+        rc = vt_placement_begin(&live->placement, config->cpu, err);
     if (!rc)
         rc = start(live, err);
     if (!rc) {
@@ -1646,6 +1651,7 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
         vt_engine_detach(live->engine);
     }
     vt_signals_end();
+    vt_placement_end(&live->placement);
     setrlimit(RLIMIT_NOFILE, &live->files);
     free_all(live);
     free(live);
