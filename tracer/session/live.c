@@ -1,12 +1,10 @@
 /*
- * live.c - a session over an engine: processes, threads and their spaces, one
- * memory call at a time in each space, and the events that come of it.
+ * live.c - a session over an engine: what each stop means for the processes,
+ * threads and spaces (tasks.h), whose turn it is (turns.h), and the events that
+ * come of it.
  *
- * Invariants: every live thread has a process and, unless that is ignored, a
- * space; a space has at most one memory call under way, unless it is `loose`
- * (a call blocked for too long); a thread in a space's queue is stopped at the
- * entry of a call; what a process's ledger says was made less what it says is
- * gone is what is mapped, kind by kind.
+ * Invariants: a thread that waits for its turn is stopped at the entry of a call;
+ * every other one is resumed when its stop has been handled.
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,81 +26,15 @@
 #include "engine/signals.h"
 #include "session/emit.h"
 #include "session/fault.h"
-#include "session/own_stack.h"
+#include "session/ledger.h"
 #include "session/placement.h"
-#include "session/space.h"
 #include "session/stacks.h"
+#include "session/tasks.h"
 
 /* How long a memory call may keep the others of its space waiting. */
 #define PATIENCE_NS (100 * 1000 * 1000)
 /* How long output may stay in a buffer while the program runs. */
 #define FLUSH_NS (50 * 1000 * 1000)
-
-struct thread;
-
-/* Whose history a space's addresses have; kept to the end, since children outlive parents. */
-struct lineage {
-    struct vt_lineage line;
-    struct lineage *next;
-};
-
-/* A space and the memory calls under way in it. */
-struct shared {
-    struct vt_space *space;
-    struct shared *next;
-    struct lineage *lineage;
-    size_t threads;         /* that hold it; 0: freed */
-    size_t processes;       /* whose space it is at present */
-    struct process *ledger; /* whose account its changes go to */
-    struct thread *in_call; /* the one whose memory call is under way, or null */
-    int64_t in_call_since;
-    size_t loose_calls; /* under way without order */
-    bool loose;
-    const char *suspect;  /* why something may have happened behind our back; null: nothing has */
-    pid_t attached;       /* the process by which it was attached to; 0: it was not */
-    struct thread *queue; /* stopped at entry, first come first */
-    struct thread **queue_end;
-};
-
-struct process {
-    pid_t pid;
-    struct process *next;
-    struct shared *shared; /* null: ignored */
-    struct thread *threads;
-    bool root;
-    bool silent; /* its events are not shown (--no-follow) */
-    int64_t since_ns;
-    int wait_status;
-    char name[256]; /* a file's, whole */
-    struct vt_process_totals totals;
-    struct vt_exactness exactness;
-    struct vt_stack_use stacks[VT_STACK_USES]; /* of threads that ended, deepest first */
-    size_t stack_count;
-};
-
-struct thread {
-    struct vt_tracee *tracee;
-    struct process *process;
-    struct thread *next;   /* of its process */
-    struct shared *shared; /* its own word: an exec gives its process another one */
-    struct thread *next_in_queue;
-    bool queued;
-    bool in_loose_call;
-    bool dying;
-    bool stack_kept;   /* what is known of its stack is in its process */
-    bool leaving_exec; /* its space is gone; it only waits for its end */
-    unsigned long persona;
-    struct vt_own_stack stack;
-    vt_addr sp;                    /* at its last stop; 0 not known */
-    enum vt_sp_place sp_place;     /* likewise */
-    const struct vt_syscall *call; /* null: not one that can change a map */
-    int abi;
-    uint64_t number;
-    uint64_t args[6];
-    struct vt_memop op;
-};
-
-#define PID_BUCKETS 1024
 
 struct live {
     const struct vt_session_config *config;
@@ -113,21 +45,16 @@ struct live {
     struct vt_placement placement;
     struct vt_stacks *stacks; /* null: none are taken */
     struct vt_memory *memory;
-    struct lineage *lineages;
-    struct process *processes[PID_BUCKETS];
-    struct shared *spaces;
-    size_t waiting; /* threads in queues */
-    uint32_t space_count;
-    uint64_t process_count;
-    uint64_t thread_count;
-    pid_t root; /* launched, else 0 */
-    bool filter; /* what is traced cannot be left: it ends with the trace */
-    bool stop;   /* leave what is traced and end */
+    struct vt_tasks tasks;
+    size_t waiting; /* threads that wait for their turn */
+    pid_t root;     /* launched, else 0 */
+    bool filter;    /* what is traced cannot be left: it ends with the trace */
+    bool stop;      /* leave what is traced and end */
     const char *interrupted;
-    bool tstp;      /* a terminal stop reached us as well */
+    bool tstp;        /* a terminal stop reached us as well */
     int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
     int64_t now_ns;   /* of the stop at hand */
-    int64_t end_ns; /* --duration; 0: none */
+    int64_t end_ns;   /* --duration; 0: none */
     unsigned warned;
     struct rlimit files; /* RLIMIT_NOFILE as it was found */
     struct vt_error fatal;
@@ -162,7 +89,7 @@ static void warn(struct live *live, const char *fmt, ...)
 }
 
 /* A failure that cannot be attributed to the traced program: counted, said once in a while. */
-static void lose(struct live *live, struct process *process, const struct vt_error *err)
+static void lose(struct live *live, struct vt_process *process, const struct vt_error *err)
 {
     live->result->exactness.lost++;
     if (process)
@@ -172,7 +99,7 @@ static void lose(struct live *live, struct process *process, const struct vt_err
 }
 
 /* As lose(), of something there was no memory for, or that could not be read. */
-static void lose_to(struct live *live, struct process *process, int rc, const char *what)
+static void lose_to(struct live *live, struct vt_process *process, int rc, const char *what)
 {
     struct vt_error err;
     vt_error_errno(&err, rc, "%s", what);
@@ -185,136 +112,9 @@ static void note_unread(struct live *live, long rc)
     live->world.unreadable += rc < 0 && rc != -ESRCH;
 }
 
-/* ---- processes and threads ------------------------------------------------------ */
-
-static struct process **find_process(struct live *live, pid_t pid)
-{
-    struct process **at = &live->processes[(unsigned)pid % PID_BUCKETS];
-    while (*at && (*at)->pid != pid)
-        at = &(*at)->next;
-    return at;
-}
-
-/* By one of its threads: a leader that has ended tells nothing. */
-static void name_process(struct live *live, struct process *process, pid_t tid)
-{
-    char path[4096];
-    note_unread(live, vt_proc_exe(tid, path, sizeof(path)));
-    const char *slash = strrchr(path, '/');
-    snprintf(process->name, sizeof(process->name), "%.*s", (int)sizeof(process->name) - 1,
-             slash ? slash + 1 : path);
-}
-
-/* A new space, which goes on with the history of `parent` (null: with none). */
-static struct shared *add_shared(struct live *live, const struct shared *parent)
-{
-    struct shared *shared = calloc(1, sizeof(*shared));
-    struct lineage *lineage = calloc(1, sizeof(*lineage));
-    if (shared)
-        shared->space = vt_space_create(&live->world, ++live->space_count);
-    if (!shared || !shared->space || !lineage) {
-        if (shared)
-            vt_space_destroy(shared->space);
-        free(shared);
-        free(lineage);
-        return NULL;
-    }
-    lineage->line = (struct vt_lineage){
-        .space = shared->space->id,
-        .parent = parent ? &parent->lineage->line : NULL,
-        .since = live->emitter.seq,
-    };
-    lineage->next = live->lineages;
-    live->lineages = shared->lineage = lineage;
-    shared->queue_end = &shared->queue;
-    shared->next = live->spaces;
-    live->spaces = shared;
-    return shared;
-}
-
-static void release_shared(struct live *live, struct shared *shared)
-{
-    if (!shared || --shared->threads)
-        return;
-    struct shared **at = &live->spaces;
-    while (*at != shared)
-        at = &(*at)->next;
-    *at = shared->next;
-    if (live->stacks)
-        vt_stacks_forget(live->stacks, shared->space);
-    vt_space_destroy(shared->space);
-    free(shared);
-}
-
-static void hold_shared(struct thread *thread, struct shared *shared)
-{
-    thread->shared = shared;
-    if (shared)
-        shared->threads++;
-}
-
 /* ---- accounts ---------------------------------------------------------------------- */
 
-static void account(struct process *owner, const struct vt_changes *changes, size_t from)
-{
-    for (size_t i = from; owner && i < changes->count; i++) {
-        const struct vt_change *c = &changes->items[i];
-        uint64_t bytes = c->end - c->start;
-        struct vt_kind_totals *before = &owner->totals.kinds[c->before.kind];
-        struct vt_kind_totals *after = &owner->totals.kinds[c->after.kind];
-        bool made = c->op == VT_CHANGE_MADE, gone = c->op == VT_CHANGE_GONE;
-        if (c->op == VT_CHANGE_MOVED && c->source_stays)
-            made = true;
-        else if (!made && !gone && c->before.kind != c->after.kind)
-            made = gone = true; /* memory of one kind became another's */
-        if (made) {
-            after->made_count++;
-            after->made_bytes += bytes;
-        }
-        if (gone) {
-            before->gone_count++;
-            before->gone_bytes += bytes;
-        }
-    }
-}
-
-static void note_kind(struct vt_process_totals *totals, const struct vt_layout_sums *sums,
-                      unsigned kind)
-{
-    struct vt_kind_totals *k = &totals->kinds[kind];
-    k->regions = sums->regions[kind];
-    k->bytes = sums->bytes[kind];
-    k->peak_bytes = vt_max(k->peak_bytes, k->bytes);
-}
-
-/* After the changes from `from` on; they are all that is new since the last time if they `follow`. */
-static void note_peaks(struct shared *shared, bool follow, const struct vt_changes *changes,
-                       size_t from)
-{
-    if (!shared->ledger)
-        return;
-    struct vt_process_totals *totals = &shared->ledger->totals;
-    const struct vt_layout_sums *sums = vt_layout_sums(shared->space->layout);
-    uint64_t usable = sums->total_bytes - sums->bytes[VT_KIND_GUARD] - sums->bytes[VT_KIND_RESERVE];
-    bool few = follow && changes->count - from < VT_KIND_COUNT / 2;
-    for (unsigned kind = 0; kind < VT_KIND_COUNT && !few; kind++)
-        note_kind(totals, sums, kind);
-    for (size_t i = from; i < changes->count && few; i++) {
-        note_kind(totals, sums, changes->items[i].before.kind);
-        note_kind(totals, sums, changes->items[i].after.kind);
-    }
-    totals->bytes = sums->total_bytes;
-    totals->peak_bytes = vt_max(totals->peak_bytes, sums->total_bytes);
-    totals->usable_peak_bytes = vt_max(totals->usable_peak_bytes, usable);
-    const struct vt_region *stack =
-        vt_layout_find(shared->space->layout, vt_layout_marks(shared->space->layout)->stack_start);
-    if (stack) {
-        totals->stack_low = stack->start;
-        totals->stack_high = stack->end;
-    }
-}
-
-static void note_sp(struct thread *thread, vt_addr sp)
+static void note_sp(struct vt_thread *thread, vt_addr sp)
 {
     struct vt_process_totals *totals = &thread->process->totals;
     thread->sp = sp;
@@ -328,43 +128,25 @@ static void note_sp(struct thread *thread, vt_addr sp)
     totals->sp_lowest = thread->stack.sp_lowest;
 }
 
-static void begin_stack(struct thread *thread, vt_addr sp)
+static void begin_stack(struct vt_thread *thread, vt_addr sp)
 {
     bool leader = thread->tracee->tid == thread->process->pid;
     vt_own_stack_begin(&thread->stack, thread->shared->space, leader, sp);
     note_sp(thread, sp);
 }
 
-static uint64_t depth(const struct vt_stack_use *use)
-{
-    return use->high - use->sp_lowest;
-}
-
-/* Keep the deepest: insert in order, the last one falls out. */
-static void keep_use(struct vt_stack_use *uses, size_t *count, const struct vt_stack_use *use)
-{
-    size_t at = *count;
-    while (at && depth(&uses[at - 1]) < depth(use))
-        at--;
-    if (at == VT_STACK_USES)
-        return;
-    *count = vt_min(*count + 1, VT_STACK_USES);
-    memmove(&uses[at + 1], &uses[at], (*count - at - 1) * sizeof(*uses));
-    uses[at] = *use;
-}
-
-static void keep_stack(struct thread *thread, struct vt_stack_use *uses, size_t *count)
+static void keep_stack(struct vt_thread *thread, struct vt_stack_use *uses, size_t *count)
 {
     struct vt_stack_use use;
     if (thread->shared && !thread->leaving_exec &&
         vt_own_stack_use(&thread->stack, thread->shared->space, thread->tracee->tid, &use))
-        keep_use(uses, count, &use);
+        vt_ledger_keep_stack(uses, count, &use);
 }
 
 /* ---- events ------------------------------------------------------------------------- */
 
 /* The stack of an event whose changes are those from `from` on, if one is to be told. */
-static void take_stack(struct live *live, struct thread *thread, struct vt_event *event,
+static void take_stack(struct live *live, struct vt_thread *thread, struct vt_event *event,
                        size_t from)
 {
     const struct vt_space *space = thread->shared->space;
@@ -383,10 +165,10 @@ static void take_stack(struct live *live, struct thread *thread, struct vt_event
 }
 
 /* Complete an event whose changes are those from `from` on, and queue it. */
-static void tell(struct live *live, struct thread *thread, struct vt_event *event, size_t from)
+static void tell(struct live *live, struct vt_thread *thread, struct vt_event *event, size_t from)
 {
-    struct shared *shared = thread->shared;
-    struct process *process = thread->process;
+    struct vt_shared *shared = thread->shared;
+    struct vt_process *process = thread->process;
     struct vt_changes *changes = changes_of(live);
 
     event->seq = live->emitter.seq + !process->silent;
@@ -407,10 +189,13 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
         }
         vt_space_prune(shared->space, changes->items + from, changes->count - from);
         take_stack(live, thread, event, from);
-        if (event->cause != VT_CAUSE_EXIT) {
-            account(shared->ledger, changes, from);
+        if (event->cause != VT_CAUSE_EXIT && shared->ledger) {
             bool by_program = event->cause == VT_CAUSE_CALL || event->cause == VT_CAUSE_FAULT;
-            note_peaks(shared, by_program, changes, from);
+            struct vt_process_totals *totals = &shared->ledger->totals;
+            const struct vt_change *fresh = changes->items + from;
+            vt_ledger_enter(totals, fresh, changes->count - from);
+            vt_ledger_note(totals, shared->space->layout, fresh, changes->count - from,
+                           !by_program);
         }
     }
     process->totals.events++;
@@ -423,8 +208,8 @@ static void tell(struct live *live, struct thread *thread, struct vt_event *even
 }
 
 /* As tell(), if there is a change to tell of. */
-static void tell_changes(struct live *live, struct thread *thread, enum vt_cause cause, vt_addr sp,
-                         size_t from)
+static void tell_changes(struct live *live, struct vt_thread *thread, enum vt_cause cause,
+                         vt_addr sp, size_t from)
 {
     struct vt_event event = {.cause = cause, .sp = sp};
     if (changes_of(live)->count > from)
@@ -444,7 +229,7 @@ static void describe(const struct vt_region *r, char *text, size_t size)
 }
 
 /* Make the model right, and say what was wrong with it; something was if it is `sure`. */
-static void resync(struct live *live, struct thread *thread, const char *note, bool sure)
+static void resync(struct live *live, struct vt_thread *thread, const char *note, bool sure)
 {
     struct vt_error err = {0};
     size_t from = mark(live);
@@ -460,7 +245,7 @@ static void resync(struct live *live, struct thread *thread, const char *note, b
 }
 
 /* Compare with the kernel's map; what stacks grew by since `from` is told before. */
-static void verify(struct live *live, struct thread *thread, vt_addr sp, size_t from,
+static void verify(struct live *live, struct vt_thread *thread, vt_addr sp, size_t from,
                    const char *after)
 {
     struct vt_region ours, kernels;
@@ -490,9 +275,9 @@ static void verify(struct live *live, struct thread *thread, vt_addr sp, size_t 
 }
 
 /* At a stop of a space in which no memory call is under way: stacks may have grown; compare. */
-static void settle(struct live *live, struct thread *thread, vt_addr sp, const char *after)
+static void settle(struct live *live, struct vt_thread *thread, vt_addr sp, const char *after)
 {
-    struct shared *shared = thread->shared;
+    struct vt_shared *shared = thread->shared;
     if (shared->suspect) {
         const char *why = shared->suspect;
         shared->suspect = NULL;
@@ -515,9 +300,9 @@ static void settle(struct live *live, struct thread *thread, vt_addr sp, const c
 /* ---- order among memory calls ---------------------------------------------------------- */
 
 /* Nothing is under way that could change the map behind our back. */
-static bool is_settled(const struct live *live, const struct shared *shared)
+static bool is_settled(const struct live *live, const struct vt_shared *shared)
 {
-    return shared && !shared->in_call && !shared->loose_calls &&
+    return shared && vt_turns_idle(&shared->turns) &&
            !(shared->attached && vt_engine_missed(live->engine, shared->attached));
 }
 
@@ -532,109 +317,66 @@ static bool is_held(const struct live *live)
     return live->config->verify || live->stacks;
 }
 
-static void start_call(struct live *live, struct thread *thread)
+static void start_call(struct live *live, struct vt_thread *thread)
 {
-    struct shared *shared = thread->shared;
+    struct vt_shared *shared = thread->shared;
     bool settled = is_settled(live, shared);
     /* In the kernel, a thread makes no stack grow: what has grown was so before the call. */
     bool hold = is_held(live) || shared->suspect ||
-                vt_space_may_undo_growth(shared->space, &thread->op);
+                vt_space_may_undo_growth(shared->space, &thread->call.op);
     if (settled && hold)
         settle(live, thread, thread->sp, "the entry of a call");
-    if (shared->loose) {
-        shared->loose_calls++;
-        thread->in_loose_call = true;
-    } else {
-        shared->in_call = thread;
-        shared->in_call_since = live->now_ns;
-    }
+    vt_turns_begin(&shared->turns, &thread->turn, live->now_ns);
     vt_engine_resume(live->engine, thread->tracee, VT_RESUME_TO_RETURN);
     if (settled && !hold)
         settle(live, thread, thread->sp, "the entry of a call");
 }
 
-static void unqueue(struct live *live, struct thread *thread)
-{
-    if (!thread->queued)
-        return;
-    struct shared *shared = thread->shared;
-    struct thread **at = &shared->queue;
-    while (*at != thread)
-        at = &(*at)->next_in_queue;
-    *at = thread->next_in_queue;
-    if (shared->queue_end == &thread->next_in_queue)
-        shared->queue_end = at;
-    thread->queued = false;
-    live->waiting--;
-}
-
 /* Let those run whose turn it is. */
-static void serve_queue(struct live *live, struct shared *shared)
+static void serve_queue(struct live *live, struct vt_shared *shared)
 {
-    while (shared->queue && (shared->loose || !shared->in_call)) {
-        struct thread *next = shared->queue;
-        unqueue(live, next);
-        start_call(live, next);
+    for (struct vt_turn *next; (next = vt_turns_next(&shared->turns));) {
+        live->waiting--;
+        start_call(live, next->owner);
     }
 }
 
 /* A call is about to change the map: now, or when those before it are done. */
-static void enter_call(struct live *live, struct thread *thread)
+static void enter_call(struct live *live, struct vt_thread *thread)
 {
-    struct shared *shared = thread->shared;
-    if (!shared->in_call && !shared->loose_calls) {
+    struct vt_shared *shared = thread->shared;
+    if (vt_turns_idle(&shared->turns)) {
         start_call(live, thread);
         return;
     }
-    thread->next_in_queue = NULL;
-    *shared->queue_end = thread;
-    shared->queue_end = &thread->next_in_queue;
-    thread->queued = true;
+    vt_turns_queue(&shared->turns, &thread->turn);
     live->waiting++;
-    if (shared->loose)
-        serve_queue(live, shared);
-}
-
-/*
- * The thread's memory call is over (or it is dying in its midst). Returns true
- * if it was alone, so that its effect is known in order.
- */
-static bool leave_call(struct thread *thread)
-{
-    struct shared *shared = thread->shared;
-    if (thread->in_loose_call) {
-        thread->in_loose_call = false;
-        shared->loose_calls--;
-        return false;
-    }
-    if (shared && shared->in_call == thread)
-        shared->in_call = NULL;
-    return true;
-}
-
-/* All loose calls are over: order rules again. */
-static void tighten(struct live *live, struct shared *shared)
-{
-    if (shared->loose && !shared->loose_calls)
-        shared->loose = false;
     serve_queue(live, shared);
+}
+
+/* The thread's call is over, or will never begin. Returns true if its effect is known in order. */
+static bool leave_call(struct live *live, struct vt_thread *thread)
+{
+    if (!thread->shared)
+        return true;
+    live->waiting -= vt_turns_drop(&thread->shared->turns, &thread->turn);
+    return vt_turns_end(&thread->shared->turns, &thread->turn);
 }
 
 /* Calls that block for too long (FUSE, userfaultfd, a populate) must not stop the others. */
 static void lose_patience(struct live *live, int64_t now)
 {
-    for (struct shared *s = live->spaces; s && live->waiting; s = s->next) {
-        if (!s->queue || !s->in_call || now - s->in_call_since < PATIENCE_NS)
+    for (struct vt_shared *s = live->tasks.spaces; s && live->waiting; s = s->next) {
+        struct vt_turns *turns = &s->turns;
+        if (!turns->queue || !turns->current || now - turns->since_ns < PATIENCE_NS)
             continue;
-        char state = vt_proc_state(s->in_call->tracee->tid);
+        const struct vt_thread *blocked = turns->current->owner;
+        char state = vt_proc_state(blocked->tracee->tid);
         if (state != 'S' && state != 'D') { /* slow, not blocked */
-            s->in_call_since = now;
+            turns->since_ns = now;
             continue;
         }
-        s->loose = true;
-        s->loose_calls = 1;
-        s->in_call->in_loose_call = true;
-        s->in_call = NULL;
+        vt_turns_loosen(turns);
         serve_queue(live, s);
     }
 }
@@ -650,70 +392,17 @@ static void fail(struct live *live, int rc, const struct vt_error *err)
     live->stop = true;
 }
 
-/* A thread of the process that can stand for its address space. */
-static struct thread *living_thread(struct process *process)
+/* A process that was not there before, named by one of its threads. */
+static struct vt_process *add_process(struct live *live, pid_t pid, pid_t tid)
 {
-    for (struct thread *t = process ? process->threads : NULL; t; t = t->next)
-        if (!t->dying)
-            return t;
-    return NULL;
-}
-
-/* The space that a new process shares with another one, or null if it has its own. */
-static struct shared *shared_with(struct live *live, pid_t tid, struct process *parent)
-{
-    struct thread *thread = living_thread(parent);
-    int rc = thread ? vt_engine_same_space(thread->tracee->tid, tid) : 0;
-    if (rc == 1)
-        return thread->shared;
-    if (rc < 0 && rc != -ESRCH)
-        lose_to(live, parent, rc,
-                "cannot tell whether a process shares its parent's memory (kcmp)");
-    /* CLONE_PARENT: its creator is not its parent. */
-    for (size_t i = 0; i < PID_BUCKETS; i++)
-        for (struct process *p = live->processes[i]; p; p = p->next)
-            if (p != parent && (thread = living_thread(p)) && thread->shared &&
-                thread->tracee->tid != tid && /* it is in the table itself, and like itself */
-                vt_engine_same_space(thread->tracee->tid, tid) == 1)
-                return thread->shared;
-    return NULL;
-}
-
-static struct thread *add_thread(struct live *live, struct process *process,
-                                 struct vt_tracee *tracee)
-{
-    struct thread *thread = calloc(1, sizeof(*thread));
-    if (!thread)
-        return NULL;
-    thread->tracee = tracee;
-    thread->process = process;
-    thread->next = process->threads;
-    process->threads = thread;
-    long persona = vt_proc_personality(tracee->tid);
-    note_unread(live, persona);
-    thread->persona = persona > 0 ? (unsigned long)persona : 0;
-    tracee->user = thread;
-    live->thread_count++;
-    return thread;
-}
-
-static struct process *add_process(struct live *live, pid_t pid, pid_t tid)
-{
-    struct process *process = calloc(1, sizeof(*process));
-    if (!process)
-        return NULL;
-    struct process **at = find_process(live, pid);
-    process->pid = pid;
-    process->next = *at;
-    process->since_ns = live->now_ns;
-    *at = process;
-    live->process_count++;
-    name_process(live, process, tid);
+    struct vt_process *process = vt_tasks_add_process(&live->tasks, pid, live->now_ns);
+    if (process)
+        vt_tasks_name(&live->tasks, process, tid);
     return process;
 }
 
 /* Facts about the program that a space holds, for an EXEC or ATTACH event. */
-static void describe_program(struct live *live, struct thread *thread, char *path, size_t size,
+static void describe_program(struct live *live, struct vt_thread *thread, char *path, size_t size,
                              struct vt_exec_info *info)
 {
     const struct vt_space *space = thread->shared->space;
@@ -736,14 +425,14 @@ static void describe_program(struct live *live, struct thread *thread, char *pat
     }
 }
 
-static void seed(struct live *live, struct thread *thread, enum vt_cause cause, bool fresh,
+static void seed(struct live *live, struct vt_thread *thread, enum vt_cause cause, bool fresh,
                  const struct vt_call *call, vt_addr sp, uint32_t left_space, size_t from)
 {
     static const struct vt_exec_info no_info;
     char path[4096] = "";
     struct vt_exec_info info = no_info;
     struct vt_error err = {0};
-    struct shared *shared = thread->shared;
+    struct vt_shared *shared = thread->shared;
     int rc = vt_space_seed(shared->space, thread->tracee->tid, fresh, changes_of(live), &err);
     if (rc < 0)
         lose(live, thread->process, &err);
@@ -756,21 +445,21 @@ static void seed(struct live *live, struct thread *thread, enum vt_cause cause, 
 static void on_start(struct live *live, const struct vt_stop *stop)
 {
     struct vt_tracee *tracee = stop->tracee;
-    struct process *process = *find_process(live, tracee->pid);
+    struct vt_process *process = vt_tasks_find(&live->tasks, tracee->pid);
     bool fresh_process = !process;
 
     if (fresh_process && !(process = add_process(live, tracee->pid, tracee->tid))) {
         lose(live, NULL, &(struct vt_error){.text = "out of memory: a process is not followed"});
         return;
     }
-    struct thread *thread = add_thread(live, process, tracee);
+    struct vt_thread *thread = vt_tasks_add_thread(&live->tasks, process, tracee);
     if (!thread) {
         lose(live, process, &(struct vt_error){.text = "out of memory: a thread is not followed"});
         return;
     }
     size_t from = mark(live);
     if (!fresh_process) {
-        hold_shared(thread, process->shared);
+        vt_tasks_hold(thread, process->shared);
         if (!thread->shared)
             return;
         if (stop->missed)
@@ -789,8 +478,12 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     bool named = false;
     for (size_t i = 0; i < live->config->pid_count && !live->root; i++)
         named |= live->config->pids[i] == tracee->pid;
-    struct process *parent = *find_process(live, tracee->parent);
-    struct shared *shared = shared_with(live, tracee->tid, parent);
+    struct vt_process *parent = vt_tasks_find(&live->tasks, tracee->parent);
+    struct vt_shared *shared;
+    int rc = vt_tasks_find_space(&live->tasks, tracee->tid, parent, &shared);
+    if (rc)
+        lose_to(live, parent, rc,
+                "cannot tell whether a process shares its parent's memory (kcmp)");
     if (named) /* its map is of unknown origin, whatever its parent has */
         parent = NULL;
     process->root = named;
@@ -798,7 +491,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     if (shared) {
         process->shared = shared;
         shared->processes++;
-        hold_shared(thread, shared);
+        vt_tasks_hold(thread, shared);
         begin_stack(thread, stop->sp);
         if (named) { /* its vfork child came before it */
             char path[4096];
@@ -818,7 +511,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     }
     if (process->silent)
         return; /* a space of its own that nobody asked about */
-    if (!(shared = add_shared(live, parent ? parent->shared : NULL))) {
+    if (!(shared = vt_tasks_add_space(&live->tasks, parent ? parent->shared : NULL,
+                                      live->emitter.seq))) {
         lose(live, process, &(struct vt_error){.text = "out of memory: a process is not followed"});
         return;
     }
@@ -826,18 +520,18 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     shared->processes = 1;
     shared->ledger = process;
     shared->attached = named ? process->pid : 0;
-    hold_shared(thread, shared);
+    vt_tasks_hold(thread, shared);
     if (!parent || !parent->shared) {
         seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, 0, from);
         begin_stack(thread, stop->sp);
         return;
     }
     struct vt_error err = {0};
-    int rc = vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err);
+    rc = vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err);
     if (rc < 0)
         lose(live, process, &err);
     if (rc == 2) /* CLONE_PARENT, or an orphan by now: who created it is not known */
-        shared->lineage->line.parent = NULL;
+        shared->lineage->parent = NULL;
     vt_layout_for_each(r, shared->space->layout) {
         struct vt_changes *changes = changes_of(live);
         if (vt_reserve((void **)&changes->items, &changes->capacity, changes->count + 1,
@@ -856,106 +550,68 @@ static void on_start(struct live *live, const struct vt_stop *stop)
 }
 
 /* The space is no process's any more: everything in it is gone. */
-static void clear_space(struct live *live, struct shared *shared)
+static void clear_space(struct live *live, struct vt_shared *shared)
 {
     int rc = vt_layout_unmap(shared->space->layout, 0, UINT64_MAX, changes_of(live));
     if (rc)
         lose_to(live, NULL, rc, "what a process leaves is lost");
 }
 
-/* The process lets go of its space. Returns true if the space thereby ended. */
-static bool drop_space(struct live *live, struct process *process)
-{
-    struct shared *shared = process->shared;
-    process->shared = NULL;
-    if (!shared)
-        return false;
-    if (!--shared->processes)
-        return true;
-    if (shared->ledger == process) { /* the account goes on with another process that shares it */
-        shared->ledger = NULL;
-        for (size_t i = 0; i < PID_BUCKETS; i++)
-            for (struct process *p = live->processes[i]; p && !shared->ledger; p = p->next)
-                if (p->shared == shared)
-                    shared->ledger = p;
-        if (shared->ledger) {
-            uint64_t events = shared->ledger->totals.events;
-            shared->ledger->totals = process->totals;
-            shared->ledger->totals.events = events;
-        }
-    }
-    return false;
-}
-
 /* Free a thread that no longer exists. */
-static void remove_thread(struct live *live, struct thread *thread)
+static void remove_thread(struct live *live, struct vt_thread *thread)
 {
-    struct process *process = thread->process;
-    struct shared *shared = thread->shared;
-    struct thread **at = &process->threads;
-    unqueue(live, thread);
-    if (shared && (shared->in_call == thread || thread->in_loose_call))
+    struct vt_shared *shared = thread->shared;
+    if (shared && vt_turns_under_way(&shared->turns, &thread->turn))
         shared->suspect = "a thread ended in the midst of a call";
-    leave_call(thread);
-    while (*at != thread)
-        at = &(*at)->next;
-    *at = thread->next;
+    leave_call(live, thread);
     if (shared && shared->threads > 1)
-        tighten(live, shared);
-    release_shared(live, shared);
-    free(thread);
+        serve_queue(live, shared);
+    vt_tasks_remove_thread(&live->tasks, thread);
 }
 
 static void on_exec(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     if (stop->replaced) {
-        struct thread *leader = stop->replaced;
+        struct vt_thread *leader = stop->replaced;
         remove_thread(live, leader);
     }
     if (!thread) { /* the launched program's first */
-        struct process *launched = *find_process(live, stop->tracee->pid);
-        thread = launched ? add_thread(live, launched, stop->tracee) : NULL;
+        struct vt_process *launched = vt_tasks_find(&live->tasks, stop->tracee->pid);
+        thread = launched ? vt_tasks_add_thread(&live->tasks, launched, stop->tracee) : NULL;
     }
     if (!thread) {
         lose(live, NULL, &(struct vt_error){.text = "out of memory: a program is not followed"});
         return;
     }
     thread->tracee = stop->tracee; /* another record if it was not the leader */
-    struct process *process = thread->process;
-    struct shared *old = thread->shared;
+    struct vt_process *process = thread->process;
+    struct vt_shared *old = thread->shared;
     size_t from = mark(live);
     struct vt_call call;
-    bool have_call = thread->call && thread->call->type == VT_MEMOP_EXEC;
-    if (have_call) {
-        call = (struct vt_call){.name = thread->call->name,
-                                .number = thread->number,
-                                .abi = (enum vt_abi)thread->abi,
-                                .arg_count = thread->call->arg_count,
-                                .arg_names = thread->call->arg_names};
-        memcpy(call.args, thread->args, sizeof(call.args));
-    }
-    thread->call = NULL;
-    leave_call(thread);
+    bool have_call = thread->call.row && thread->call.row->type == VT_MEMOP_EXEC;
+    if (have_call)
+        call = vt_memcall_describe(&thread->call, &(struct vt_stop){0});
+    thread->call.row = NULL;
+    leave_call(live, thread);
     /* The other threads are dead or dying, and have nothing to say about the new space. */
-    for (struct thread *t = process->threads; t; t = t->next)
+    for (struct vt_thread *t = process->threads; t; t = t->next)
         t->leaving_exec = t != thread;
-    bool ends = drop_space(live, process);
+    bool ends = vt_tasks_drop_space(&live->tasks, process);
     uint32_t left_space = old && ends ? old->space->id : 0;
     if (left_space)
         clear_space(live, old);
-    long persona = vt_proc_personality(stop->tracee->tid);
-    note_unread(live, persona);
-    thread->persona = persona > 0 ? (unsigned long)persona : 0;
-    name_process(live, process, stop->tracee->tid);
+    vt_tasks_read_persona(&live->tasks, thread);
+    vt_tasks_name(&live->tasks, process, stop->tracee->tid);
 
-    struct shared *shared = process->silent ? NULL : add_shared(live, NULL);
+    struct vt_shared *shared =
+        process->silent ? NULL : vt_tasks_add_space(&live->tasks, NULL, live->emitter.seq);
     if (old && !ends)
-        tighten(live, old);
+        serve_queue(live, old);
     thread->shared = NULL;
-    release_shared(live, old);
+    vt_tasks_release(&live->tasks, old);
     process->shared = shared;
-    hold_shared(thread, shared);
+    vt_tasks_hold(thread, shared);
     if (!shared) {
         if (!process->silent)
             lose_to(live, process, -ENOMEM, "a program is not followed");
@@ -973,84 +629,34 @@ static void on_exec(struct live *live, const struct vt_stop *stop)
 
 /* ---- stops: calls ----------------------------------------------------------------------------- */
 
-/* The arguments of a call that passes them in memory (i386's old mmap). */
-static void fetch_args(struct thread *thread)
-{
-    uint32_t words[6];
-    size_t count = thread->call->arg_count;
-    if (vt_engine_read(thread->tracee, thread->args[0], words, count * sizeof(words[0])))
-        return; /* the call will fail with EFAULT */
-    for (size_t i = 0; i < count; i++)
-        thread->args[i] = words[i];
-}
-
-/* sigaltstack(2): remember what is asked for, until it has succeeded. */
-static void fetch_sigstack(struct thread *thread)
-{
-    thread->op.addr = thread->op.length = 0;
-    if (vt_arch_word_size((enum vt_abi)thread->abi) == 8) {
-        struct {
-            uint64_t sp;
-            int32_t flags;
-            uint64_t size;
-        } wide;
-        if (vt_engine_read(thread->tracee, thread->args[0], &wide, sizeof(wide)) ||
-            (wide.flags & SS_DISABLE))
-            return;
-        thread->op.addr = wide.sp;
-        thread->op.length = wide.size;
-    } else {
-        uint32_t narrow[3];
-        if (vt_engine_read(thread->tracee, thread->args[0], narrow, sizeof(narrow)) ||
-            (narrow[1] & SS_DISABLE))
-            return;
-        thread->op.addr = narrow[0];
-        thread->op.length = narrow[2];
-    }
-}
-
 static void on_entry(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     enum vt_resume otherwise = live->config->all_syscalls ? VT_RESUME_TO_RETURN : VT_RESUME_RUN;
 
     if (!thread || stop->abi < 0) {
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
         return;
     }
-    thread->abi = stop->abi;
-    thread->number = stop->number;
-    memcpy(thread->args, stop->args, sizeof(thread->args));
-    thread->op.type = VT_MEMOP_NONE;
-    thread->call = vt_arch_syscall((enum vt_abi)stop->abi, stop->number);
-    if (thread->call && !vt_arch_wanted(thread->call, stop->args))
-        thread->call = NULL;
-    if (thread->call && thread->call->type == VT_MEMOP_CLONE) {
-        thread->call = NULL; /* the child's own first stop tells of it */
+    struct vt_memcall *call = &thread->call;
+    vt_memcall_enter(call, stop);
+    if (call->row && call->row->type == VT_MEMOP_CLONE) {
+        call->row = NULL; /* the child's own first stop tells of it */
         bool kept = vt_engine_keep_child(live->engine, stop);
         vt_engine_resume(live->engine, stop->tracee, kept ? VT_RESUME_TO_RETURN : otherwise);
         return;
     }
     note_sp(thread, stop->sp);
-    if (!thread->call || !thread->shared || thread->leaving_exec) {
+    if (!call->row || !thread->shared || thread->leaving_exec) {
         vt_engine_resume(live->engine, stop->tracee, thread->shared ? otherwise : VT_RESUME_RUN);
         return;
     }
-    if (thread->call->quirks & VT_QUIRK_ARGS_IN_MEMORY)
-        fetch_args(thread);
-    vt_arch_decode(thread->call, thread->args, &thread->op);
-    switch (thread->op.type) {
+    vt_memcall_decode(call, stop->tracee);
+    switch (call->op.type) {
     case VT_MEMOP_NONE:
         vt_engine_resume(live->engine, stop->tracee, otherwise);
         break;
     case VT_MEMOP_SIGSTACK:
-        if (!thread->args[0]) { /* a mere question */
-            vt_engine_resume(live->engine, stop->tracee, otherwise);
-            break;
-        }
-        fetch_sigstack(thread);
-        vt_engine_resume(live->engine, stop->tracee, VT_RESUME_TO_RETURN);
-        break;
     case VT_MEMOP_ADVISE: /* these do not touch the map, and need no turn */
     case VT_MEMOP_PERSONALITY:
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_TO_RETURN);
@@ -1061,53 +667,19 @@ static void on_entry(struct live *live, const struct vt_stop *stop)
     }
 }
 
-/* i386's ipc(SHMAT) stores the address in memory. */
-static void fetch_result(struct thread *thread, struct vt_outcome *outcome)
-{
-    uint32_t address;
-    if ((thread->call->quirks & VT_QUIRK_IPC) && thread->op.type == VT_MEMOP_SHM_ATTACH &&
-        !outcome->failed &&
-        !vt_engine_read(thread->tracee, thread->op.new_addr, &address, sizeof(address)))
-        outcome->result = address;
-}
-
-static void fill_call(const struct thread *thread, const struct vt_stop *stop, struct vt_call *call)
-{
-    const char *name = thread->call
-                           ? thread->call->name
-                           : vt_arch_syscall_name((enum vt_abi)thread->abi, thread->number);
-    *call = (struct vt_call){
-        .name = name ? name : "unknown",
-        .number = thread->number,
-        .abi = (enum vt_abi)thread->abi,
-        .arg_count = thread->call ? thread->call->arg_count : 0,
-        .arg_names = thread->call ? thread->call->arg_names : NULL,
-        .result = stop->failed ? -1 : stop->result,
-        .error = stop->failed ? (int)-stop->result : 0,
-        .failed = stop->failed,
-    };
-    memcpy(call->args, thread->args, sizeof(call->args));
-}
-
-/* A break that stayed where it was although it was asked to move; a mere question is no event. */
-static bool is_refused_brk(const struct thread *thread, const struct vt_stop *stop)
-{
-    return thread->op.type == VT_MEMOP_BRK && thread->op.addr &&
-           thread->op.addr != (uint64_t)stop->result;
-}
-
 static void on_return(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     struct vt_call call;
     size_t from = mark(live);
 
     if (!thread || !thread->shared)
         return;
     note_sp(thread, stop->sp);
-    fill_call(thread, stop, &call);
+    call = vt_memcall_describe(&thread->call, stop);
     struct vt_event event = {.cause = VT_CAUSE_CALL, .call = &call, .sp = stop->sp, .ip = stop->ip};
-    if (!thread->call) { /* --all-syscalls, or a clone whose child was kept */
+    const struct vt_memop *op = &thread->call.op;
+    if (!thread->call.row) { /* --all-syscalls, or a clone whose child was kept */
         if (live->config->all_syscalls) {
             tell(live, thread, &event, from);
             if (is_settled(live, thread->shared))
@@ -1115,34 +687,27 @@ static void on_return(struct live *live, const struct vt_stop *stop)
         }
         return;
     }
-    if (thread->op.type == VT_MEMOP_SIGSTACK) {
+    if (op->type == VT_MEMOP_SIGSTACK) {
         if (!stop->failed) {
-            thread->stack.alternate = thread->op.addr;
-            thread->stack.alternate_size = thread->op.length;
+            thread->stack.alternate = op->addr;
+            thread->stack.alternate_size = op->length;
         }
         if (live->config->all_syscalls)
             tell(live, thread, &event, from);
-        thread->call = NULL;
+        thread->call.row = NULL;
         return;
     }
-    struct shared *shared = thread->shared;
-    bool ordered = leave_call(thread);
-    struct vt_outcome outcome = {
-        .failed = stop->failed,
-        .result = (uint64_t)stop->result,
-        .read_implies_exec = thread->persona & READ_IMPLIES_EXEC,
-    };
+    struct vt_shared *shared = thread->shared;
+    bool ordered = leave_call(live, thread);
+    struct vt_outcome outcome = vt_memcall_outcome(&thread->call, stop);
+    outcome.read_implies_exec = thread->persona & READ_IMPLIES_EXEC;
     struct vt_error err = {0};
     int rc = 0;
-    if (vt_arch_word_size((enum vt_abi)thread->abi) == 4 && !stop->failed)
-        outcome.result &= 0xffffffff;
-    fetch_result(thread, &outcome);
     bool hold = is_held(live) || !ordered;
     if (!hold)
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
     if (ordered) {
-        rc = vt_space_apply(shared->space, stop->tracee->tid, &thread->op, &outcome,
-                            changes_of(live), &err);
+        rc = vt_space_apply(shared->space, stop->tracee->tid, op, &outcome, changes_of(live), &err);
     } else {
         /* Others were under way: what the kernel shows now is all that can be said. */
         rc = vt_space_resync(shared->space, stop->tracee->tid, changes_of(live), &err);
@@ -1154,24 +719,24 @@ static void on_return(struct live *live, const struct vt_stop *stop)
         lose(live, thread->process, &err);
         shared->suspect = "the effect of a call could not be followed";
     }
-    if (thread->op.type == VT_MEMOP_PERSONALITY && !stop->failed)
-        thread->persona = (unsigned long)thread->op.fd;
-    bool refused = is_refused_brk(thread, stop);
+    if (op->type == VT_MEMOP_PERSONALITY && !stop->failed)
+        thread->persona = (unsigned long)op->fd;
+    bool refused = vt_memcall_refused(&thread->call, stop);
     if (refused)
         event.note = "refused: the break stays";
-    bool question = thread->op.type == VT_MEMOP_BRK && mark(live) == from && !refused;
+    bool question = op->type == VT_MEMOP_BRK && mark(live) == from && !refused;
     if (!question)
         tell(live, thread, &event, from);
     if (hold && is_settled(live, shared)) /* else the next call's entry will do */
         settle(live, thread, stop->sp, call.name);
-    tighten(live, shared);
-    thread->call = NULL;
+    serve_queue(live, shared);
+    thread->call.row = NULL;
 }
 
 /* The attach came in the midst of this call: what it did is not known. */
 static void on_late(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     struct vt_error err = {0};
     if (!thread || !thread->shared)
         return;
@@ -1196,49 +761,47 @@ static void on_late(struct live *live, const struct vt_stop *stop)
 
 static void on_dying(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     if (!thread)
         return;
-    struct shared *shared = thread->shared;
-    bool in_midst = shared && (shared->in_call == thread || thread->in_loose_call);
-    unqueue(live, thread);
-    leave_call(thread);
+    struct vt_shared *shared = thread->shared;
+    bool in_midst = shared && vt_turns_under_way(&shared->turns, &thread->turn);
+    leave_call(live, thread);
     note_sp(thread, stop->sp);
     if (shared && !thread->leaving_exec && is_settled(live, shared)) {
         if (in_midst) { /* killed in a call: it may have done its work */
             size_t from = mark(live);
             struct vt_error err = {0};
-            struct vt_call call;
             const struct vt_stop interrupted = {.failed = true, .result = -EINTR};
             int rc = vt_space_resync(shared->space, stop->tracee->tid, changes_of(live), &err);
             if (rc < 0)
                 lose(live, thread->process, &err);
-            fill_call(thread, &interrupted, &call);
+            struct vt_call call = vt_memcall_describe(&thread->call, &interrupted);
             struct vt_event event = {.cause = VT_CAUSE_CALL,
                                      .call = &call,
                                      .sp = stop->sp,
                                      .note = "the thread was killed in this call"};
-            if (thread->call && mark(live) > from)
+            if (thread->call.row && mark(live) > from)
                 tell(live, thread, &event, from);
         }
         settle(live, thread, stop->sp, "its end");
     }
     if (shared)
-        tighten(live, shared);
+        serve_queue(live, shared);
     thread->dying = true;
     keep_stack(thread, thread->process->stacks, &thread->process->stack_count);
     thread->stack_kept = true;
 }
 
-static void end_process(struct live *live, struct thread *last, enum vt_cause cause)
+static void end_process(struct live *live, struct vt_thread *last, enum vt_cause cause)
 {
-    struct process *process = last->process;
+    struct vt_process *process = last->process;
     size_t from = mark(live);
-    struct shared *shared = process->shared;
+    struct vt_shared *shared = process->shared;
     struct vt_stack_use stacks[VT_STACK_USES];
     size_t stack_count = process->stack_count;
     memcpy(stacks, process->stacks, sizeof(stacks));
-    for (struct thread *t = process->threads; t; t = t->next)
+    for (struct vt_thread *t = process->threads; t; t = t->next)
         if (!t->stack_kept)
             keep_stack(t, stacks, &stack_count);
     struct vt_exit_info info = {
@@ -1251,7 +814,7 @@ static void end_process(struct live *live, struct thread *last, enum vt_cause ca
         .exactness = process->exactness,
         .root = process->root,
     };
-    if (cause == VT_CAUSE_EXIT && drop_space(live, process))
+    if (cause == VT_CAUSE_EXIT && vt_tasks_drop_space(&live->tasks, process))
         clear_space(live, shared);
     struct vt_event event = {.cause = cause, .exit = &info};
     tell(live, last, &event, from);
@@ -1259,10 +822,10 @@ static void end_process(struct live *live, struct thread *last, enum vt_cause ca
 
 static void on_gone(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     if (!thread)
         return;
-    struct process *process = thread->process;
+    struct vt_process *process = thread->process;
     process->wait_status = stop->wait_status; /* the leader's, where it is traced, comes last */
     if (process->pid == live->root && stop->tracee->tid == process->pid) {
         live->result->exited = true;
@@ -1272,17 +835,14 @@ static void on_gone(struct live *live, const struct vt_stop *stop)
     if (last)
         end_process(live, thread, VT_CAUSE_EXIT);
     remove_thread(live, thread);
-    if (last) {
-        struct process **at = find_process(live, process->pid);
-        *at = process->next;
-        free(process);
-    }
+    if (last)
+        vt_tasks_remove_process(&live->tasks, process);
 }
 
 /* A signal that says something about the map. */
 static void on_signal(struct live *live, const struct vt_stop *stop)
 {
-    struct thread *thread = stop->tracee->user;
+    struct vt_thread *thread = stop->tracee->user;
     siginfo_t info;
     struct vt_fault_info fault;
     if ((stop->signal != SIGSEGV && stop->signal != SIGBUS) || !thread || !thread->shared)
@@ -1292,11 +852,11 @@ static void on_signal(struct live *live, const struct vt_stop *stop)
         lose_to(live, thread->process, rc, "a fault is not explained");
     if (rc)
         return;
-    struct shared *shared = thread->shared;
+    struct vt_shared *shared = thread->shared;
     if (is_settled(live, shared))
         settle(live, thread, stop->sp, "a signal");
     size_t from = mark(live);
-    vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory, &shared->lineage->line,
+    vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory, shared->lineage,
                      &fault);
     struct vt_event event = {
         .cause = VT_CAUSE_SIGNAL, .sp = stop->sp, .ip = stop->ip, .fault = &fault};
@@ -1398,9 +958,9 @@ static void set_alarm(struct live *live)
     int64_t when = live->end_ns;
     if (live->emitter.dirty)
         when = earlier(when, live->emitter.flushed_ns + FLUSH_NS);
-    for (struct shared *s = live->waiting ? live->spaces : NULL; s; s = s->next)
-        if (s->queue && s->in_call)
-            when = earlier(when, s->in_call_since + PATIENCE_NS);
+    for (struct vt_shared *s = live->waiting ? live->tasks.spaces : NULL; s; s = s->next)
+        if (s->turns.queue && s->turns.current)
+            when = earlier(when, s->turns.since_ns + PATIENCE_NS);
     vt_signals_alarm(when);
 }
 
@@ -1487,7 +1047,7 @@ static int start(struct live *live, struct vt_error *err)
             return rc;
         }
         live->now_ns = vt_clock_ns();
-        struct process *process = add_process(live, live->root, live->root);
+        struct vt_process *process = add_process(live, live->root, live->root);
         if (!process)
             return vt_error_errno(err, ENOMEM, "cannot trace %s", config->command[0]);
         process->root = true;
@@ -1504,19 +1064,18 @@ static int start(struct live *live, struct vt_error *err)
 /* No tracee is left; every process should have had its end. */
 static void miss_ends(struct live *live)
 {
-    for (size_t i = 0; i < PID_BUCKETS; i++)
-        for (struct process *p = live->processes[i]; p; p = p->next)
-            if (p->threads)
-                lose(live, p, &(struct vt_error){.text = "the end of a process was missed"});
+    vt_tasks_for_each(p, &live->tasks)
+        if (p->threads)
+            lose(live, p, &(struct vt_error){.text = "the end of a process was missed"});
     if (live->root && !live->result->exited)
         fail(live, -ECHILD,
              &(struct vt_error){.errnum = ECHILD, .text = "the end of the program was missed"});
 }
 
 /* A stack may have grown since the last stop of a process that is to be left. */
-static void last_growth(struct live *live, struct process *process)
+static void last_growth(struct live *live, struct vt_process *process)
 {
-    struct thread *thread = living_thread(process);
+    struct vt_thread *thread = vt_tasks_living_thread(process);
     size_t from = mark(live);
     if (!thread || thread->shared != process->shared || !is_settled(live, process->shared))
         return;
@@ -1531,13 +1090,12 @@ static void leave(struct live *live)
     live->now_ns = vt_clock_ns();
     if (live->filter)
         warn(live, "the traced program is killed: without a tracer its calls would fail");
-    for (size_t i = 0; i < PID_BUCKETS; i++)
-        for (struct process *p = live->processes[i]; p; p = p->next)
-            if (p->threads && p->shared) {
-                last_growth(live, p);
-                p->wait_status = live->filter ? SIGKILL : 0;
-                end_process(live, p->threads, live->filter ? VT_CAUSE_EXIT : VT_CAUSE_DETACH);
-            }
+    vt_tasks_for_each(p, &live->tasks)
+        if (p->threads && p->shared) {
+            last_growth(live, p);
+            p->wait_status = live->filter ? SIGKILL : 0;
+            end_process(live, p->threads, live->filter ? VT_CAUSE_EXIT : VT_CAUSE_DETACH);
+        }
     vt_engine_detach(live->engine); /* no tracee is valid after this */
     int rc = vt_engine_refused(live->engine, &err);
     if (rc)
@@ -1562,24 +1120,7 @@ static void await_root(struct live *live)
 
 static void free_all(struct live *live)
 {
-    for (size_t i = 0; i < PID_BUCKETS; i++) {
-        while (live->processes[i]) {
-            struct process *process = live->processes[i];
-            live->processes[i] = process->next;
-            while (process->threads) {
-                struct thread *thread = process->threads;
-                process->threads = thread->next;
-                release_shared(live, thread->shared);
-                free(thread);
-            }
-            free(process);
-        }
-    }
-    while (live->lineages) {
-        struct lineage *next = live->lineages->next;
-        free(live->lineages);
-        live->lineages = next;
-    }
+    vt_tasks_deinit(&live->tasks);
     vt_memory_destroy(live->memory);
     vt_emitter_deinit(&live->emitter);
     vt_stacks_destroy(live->stacks);
@@ -1601,10 +1142,12 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     live->world.objects = vt_objects_create();
     live->world.images = vt_image_cache_create();
     live->memory = vt_memory_create();
+    live->tasks.world = &live->world;
     live->world.page = (uint64_t)sysconf(_SC_PAGESIZE);
     int rc = vt_emitter_init(&live->emitter, config);
     if (config->stack_depth)
-        live->stacks = live->emitter.stacks = vt_stacks_create(config->stack_depth);
+        live->stacks = live->emitter.stacks = live->tasks.stacks =
+            vt_stacks_create(config->stack_depth);
     if (rc || (config->stack_depth && !live->stacks) || !live->engine || !live->world.objects ||
         !live->world.images || !live->memory) {
         free_all(live);
@@ -1634,8 +1177,8 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
         struct vt_summary summary = {
             .duration_ns = vt_clock_ns() - live->start_ns,
             .events = live->emitter.seq,
-            .processes = live->process_count,
-            .threads = live->thread_count,
+            .processes = live->tasks.process_count,
+            .threads = live->tasks.thread_count,
             .exactness = result->exactness,
             .interrupted = live->interrupted,
         };
