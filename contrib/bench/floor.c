@@ -76,8 +76,7 @@ int main(int argc, char **argv)
         if (event == PTRACE_EVENT_SECCOMP)
             ptrace(PTRACE_SYSCALL, tid, 0L, 0L);
         else
-            ptrace(PTRACE_CONT, tid, 0L,
-                   event || signal == (SIGTRAP | 0x80) ? 0L : (long)signal);
+            ptrace(PTRACE_CONT, tid, 0L, event || signal == (SIGTRAP | 0x80) ? 0L : (long)signal);
     }
     return result;
 }

@@ -14,15 +14,15 @@ struct vt_session_config {
     char *const *command; /* null-terminated argv to launch, or null */
     const pid_t *pids;    /* processes to attach to, where command is null */
     size_t pid_count;
-    bool all_syscalls;   /* stop at every call, not only at those that can change the map */
+    bool all_syscalls;    /* stop at every call, not only at those that can change the map */
     unsigned stack_depth; /* take call stacks of at most this many frames; 0: none */
-    bool verify;         /* compare the model with the kernel's map at every stop */
-    bool no_aslr;        /* launch with personality(ADDR_NO_RANDOMIZE) */
-    bool no_follow;      /* leave the events of children out (they run on unharmed) */
-    bool one_cpu;        /* launch on, and trace from, processor `cpu` alone; the program inherits
+    bool verify;          /* compare the model with the kernel's map at every stop */
+    bool no_aslr;         /* launch with personality(ADDR_NO_RANDOMIZE) */
+    bool no_follow;       /* leave the events of children out (they run on unharmed) */
+    bool one_cpu;         /* launch on, and trace from, processor `cpu` alone; the program inherits
                             that affinity and can see it (sched_setaffinity(2)) */
     unsigned cpu;
-    int64_t duration_ns; /* end the trace after this long; 0: when the program ends */
+    int64_t duration_ns;            /* end the trace after this long; 0: when the program ends */
     const char *const *event_names; /* null-terminated causes and call names to show; null: all */
     uint32_t kind_mask;             /* bit (1 << enum vt_kind) of the kinds to show; 0: all */
     struct vt_sink **sinks;         /* not owned */

@@ -20,11 +20,10 @@ enum vt_measure {
 
 /* What to make. All strings are borrowed for the call only. */
 struct vt_sink_config {
-    const char *path; /* a file to create or truncate; "-" standard output; null standard error */
-    const char
-        *format; /* a name of vt_sink_format_names(), or null: by the path's ending, else text */
-    enum vt_color color; /* AUTO: a terminal, and no NO_COLOR in the environment */
-    bool quiet;          /* text: no summary */
+    const char *path;   /* a file to create or truncate; "-" standard output; null standard error */
+    const char *format; /* of vt_sink_format_names(); null: by the path's ending, else text */
+    enum vt_color color;     /* AUTO: a terminal, and no NO_COLOR in the environment */
+    bool quiet;              /* text: no summary */
     enum vt_measure measure; /* folded */
 };
 

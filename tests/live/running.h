@@ -12,8 +12,8 @@
 /* A program whose standard input and output are the test's. */
 struct running {
     pid_t pid;
-    int in;  /* to it */
-    int out; /* from it */
+    int in;           /* to it */
+    int out;          /* from it */
     char text[16384]; /* what it has said and await_line() has not taken */
     size_t length;
 };
@@ -22,10 +22,9 @@ struct running {
 void running_start(struct running *running, const char *const *argv, void (*before)(void));
 
 /* Start the fixture of this name and wait for its ready= line. */
-#define running_fixture(running, name, ...)                                                       \
+#define running_fixture(running, name, ...)                                                        \
     running_fixture_list((running), (name), (const char *const[]){__VA_ARGS__, NULL})
-void running_fixture_list(struct running *running, const char *name,
-                          const char *const *arguments);
+void running_fixture_list(struct running *running, const char *name, const char *const *arguments);
 
 /* Give it an order (text is written as it is). */
 void running_order(struct running *running, const char *text);

@@ -69,8 +69,9 @@ static const struct json *run_aslr(struct live_result *result, const char *const
 
 static const struct json *part_of(const struct json *document, const char *name)
 {
-    json_for_each(part, json_get(document, "parts")) if (strcmp(json_text(part, "name"), name) ==
-                                                         0) return part;
+    json_for_each(part, json_get(document, "parts"))
+        if (strcmp(json_text(part, "name"), name) == 0)
+            return part;
     return NULL;
 }
 
@@ -226,8 +227,7 @@ static void check_fixed(void **state)
         if (!live_exists(rows[i].program))
             continue;
         document = run_aslr(&result, OPTIONS("--no-aslr", "-n", "20"), OPTIONS(rows[i].program));
-        json_for_each(part, json_get(document, "parts"))
-        {
+        json_for_each(part, json_get(document, "parts")) {
             assert_int_equal(json_number(part, "moved_mask"), 0);
             assert_int_equal(json_number(part, "distinct"), 1);
             assert_int_equal(json_number(part, "lowest"), json_number(part, "highest"));
@@ -249,8 +249,7 @@ static void check_figures(const struct live_result *result, const struct json *p
     uint64_t lowest = UINT64_MAX, highest = 0, moved = 0, first = 0, mask = 0;
     size_t count = 0;
 
-    json_for_each(address, json_get(part, "addresses"))
-    {
+    json_for_each(address, json_get(part, "addresses")) {
         uint64_t value = json_value(address);
 
         first = count++ ? first : value;
@@ -261,8 +260,7 @@ static void check_figures(const struct live_result *result, const struct json *p
     if (count != RUNS || lowest != json_number(part, "lowest") ||
         highest != json_number(part, "highest") || moved != json_number(part, "moved_mask"))
         live_fail(result, "%s: its figures do not fit its addresses", json_text(part, "name"));
-    json_for_each(bit, json_get(part, "moved_bits"))
-    {
+    json_for_each(bit, json_get(part, "moved_bits")) {
         size_t set = 0;
 
         json_for_each(address, json_get(part, "addresses"))
@@ -308,7 +306,8 @@ static void check_moving(void **state)
         assert_false(json_true(settings, "off"));
         if (bits >= 0)
             assert_int_equal(json_number(settings, "mmap_rnd_bits"), bits);
-        json_for_each(part, json_get(document, "parts")) check_figures(&result, part);
+        json_for_each(part, json_get(document, "parts"))
+            check_figures(&result, part);
         bool pie = !strcmp(rows[i].type, "pie");
         bool fixed = !strcmp(rows[i].type, "dynamic") || !strcmp(rows[i].type, "static");
         assert_int_equal(!json_number(part_of(document, "program"), "moved_mask"), fixed);
@@ -330,8 +329,7 @@ static void check_distances(void **state)
     size_t named = 0;
 
     (void)state;
-    json_for_each(distance, json_get(document, "fixed_distances"))
-    {
+    json_for_each(distance, json_get(document, "fixed_distances")) {
         const struct json *from = part_of(document, json_text(distance, "from"));
         const struct json *to = part_of(document, json_text(distance, "to"));
         const struct json *x = json_get(from, "addresses")->first;

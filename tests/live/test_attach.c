@@ -260,8 +260,9 @@ static pid_t first_child(pid_t pid)
 /* Launched for a while only: what cannot stop at that moment lives on, too. */
 static void check_launched_for_a_while(void **state)
 {
-    static const char *const argv[] = {VASTRACE_PROGRAM, "--verify", "-q", "-o", "/dev/null",
-                                       "--duration", "200ms", "--", FIXTURE, "vfork-wait", NULL};
+    static const char *const argv[] = {VASTRACE_PROGRAM, "--verify",   "-q",    "-o",
+                                       "/dev/null",      "--duration", "200ms", "--",
+                                       FIXTURE,          "vfork-wait", NULL};
     struct running running;
     pid_t program, child;
     int status;
@@ -465,8 +466,7 @@ static void expect_refusal(pid_t pid, void (*before)(void), const char *words)
             before();
             tracing_begin(&tracing, NULL, (const pid_t[]){pid, 0});
             tracing_end(&tracing, 0);
-            _exit(WIFEXITED(tracing.result.status) &&
-                          WEXITSTATUS(tracing.result.status) == 125 &&
+            _exit(WIFEXITED(tracing.result.status) && WEXITSTATUS(tracing.result.status) == 125 &&
                           strstr(tracing.result.err, words)
                       ? 0
                       : (fprintf(stderr, "expected '%s', got %x: %s", words,
@@ -608,15 +608,15 @@ static void check_yama(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_asleep),        cmocka_unit_test(check_replay),
-        cmocka_unit_test(check_duration),      cmocka_unit_test(check_program_ends),
-        cmocka_unit_test(check_stopped),       cmocka_unit_test(check_vfork),
-        cmocka_unit_test(check_leaderless),    cmocka_unit_test(check_launched_for_a_while),
-        cmocka_unit_test(check_activities),
-        cmocka_unit_test(check_hundred_times), cmocka_unit_test(check_several),
-        cmocka_unit_test(check_parent_and_child), cmocka_unit_test(check_refusals),
-        cmocka_unit_test(check_half_refused),  cmocka_unit_test(check_itself),
-        cmocka_unit_test(check_other_user),    cmocka_unit_test(check_yama),
+        cmocka_unit_test(check_asleep),     cmocka_unit_test(check_replay),
+        cmocka_unit_test(check_duration),   cmocka_unit_test(check_program_ends),
+        cmocka_unit_test(check_stopped),    cmocka_unit_test(check_vfork),
+        cmocka_unit_test(check_leaderless), cmocka_unit_test(check_launched_for_a_while),
+        cmocka_unit_test(check_activities), cmocka_unit_test(check_hundred_times),
+        cmocka_unit_test(check_several),    cmocka_unit_test(check_parent_and_child),
+        cmocka_unit_test(check_refusals),   cmocka_unit_test(check_half_refused),
+        cmocka_unit_test(check_itself),     cmocka_unit_test(check_other_user),
+        cmocka_unit_test(check_yama),
     };
     const struct rlimit no_core = {0, 0};
 

@@ -41,8 +41,8 @@ static const struct row rows[] = {
     {"2,000 processes", {"fork-many", "2000"}, "children=2000", 0, "fixture", 60},
     {"exec storm", {"exec-storm", "60", "6"}, NULL, 0, "fixture", 60},
     {"exec storm, 32-bit", {"exec-storm", "20", "4"}, NULL, 0, "fixture-m32", 60},
-    {"a child of CLONE_PARENT", {"clone-parent"}, "sibling=exited 11", 0, "fixture", 20},
-    {"a child of CLONE_PARENT, 32-bit", {"clone-parent"}, "sibling=exited 11", 0, "fixture-m32", 20},
+    {"CLONE_PARENT", {"clone-parent"}, "sibling=exited 11", 0, "fixture", 20},
+    {"CLONE_PARENT, 32-bit", {"clone-parent"}, "sibling=exited 11", 0, "fixture-m32", 20},
     {"a blocked io_setup", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture", 20},
     {"a blocked io_setup, 32-bit", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture-m32", 20},
     {"tries to trace", {"attaches"}, "seize=1", 0, "fixture", 20},
@@ -109,10 +109,8 @@ static void some_moment(int turn)
 }
 
 static const char *const victims[][8] = {
-    {"threads-map", "6", "1000000", NULL},
-    {"exec-storm", "100000", "4", NULL},
-    {"fork-many", "100000", NULL},
-    {"threads-churn", "100000", "6", NULL},
+    {"threads-map", "6", "1000000", NULL}, {"exec-storm", "100000", "4", NULL},
+    {"fork-many", "100000", NULL},         {"threads-churn", "100000", "6", NULL},
     {"loop-mmap", "100000000", NULL},
 };
 
@@ -338,10 +336,8 @@ static void check_unprivileged(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest others[] = {
-        cmocka_unit_test(check_unprivileged),
-        cmocka_unit_test(check_tracer_killed),
-        cmocka_unit_test(check_attached_tracer_killed),
-        cmocka_unit_test(check_tracee_killed),
+        cmocka_unit_test(check_unprivileged),           cmocka_unit_test(check_tracer_killed),
+        cmocka_unit_test(check_attached_tracer_killed), cmocka_unit_test(check_tracee_killed),
         cmocka_unit_test(check_attached_killed),
     };
     struct CMUnitTest tests[LIVE_COUNT(rows) + LIVE_COUNT(others)];
@@ -350,8 +346,8 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < LIVE_COUNT(rows); i++)
-        tests[i] = (struct CMUnitTest){rows[i].name, check_row, NULL, NULL,
-                                       (void *)(uintptr_t)&rows[i]};
+        tests[i] =
+            (struct CMUnitTest){rows[i].name, check_row, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     memcpy(tests + LIVE_COUNT(rows), others, sizeof others);
     return live_main("concurrency", tests, LIVE_COUNT(tests), argc, argv);
 }

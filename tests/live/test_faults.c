@@ -18,9 +18,9 @@ static const struct row {
     const char *arguments[3];
     const char *verdict;
     int signal;
-    const char *here;    /* kind of the region that holds the address; null: there is none */
-    const char *past;    /* cause of the change that took it away; null: there is none */
-    const char *words;   /* in the explanation */
+    const char *here;  /* kind of the region that holds the address; null: there is none */
+    const char *past;  /* cause of the change that took it away; null: there is none */
+    const char *words; /* in the explanation */
     unsigned flags;
 } rows[] = {
     {{"strike", "null"}, "null", SIGSEGV, NULL, NULL, "a null pointer, and 24 bytes", 0},
@@ -29,7 +29,12 @@ static const struct row {
     {{"strike", "alignment"}, "alignment", SIGBUS, NULL, NULL, "not aligned", NO_ADDRESS},
     {{"fault", "never"}, "never-mapped", SIGSEGV, NULL, NULL, "nothing was ever mapped", 0},
     {{"fault", "unmapped"}, "unmapped", SIGSEGV, NULL, "munmap", "unmapped", 0},
-    {{"strike", "unmapped-elsewhere"}, "unmapped", SIGSEGV, NULL, "munmap", "by munmap in thread",
+    {{"strike", "unmapped-elsewhere"},
+     "unmapped",
+     SIGSEGV,
+     NULL,
+     "munmap",
+     "by munmap in thread",
      FROM_THREAD},
     {{"strike", "moved"}, "unmapped", SIGSEGV, NULL, "mremap", "moved away", 0},
     {{"strike", "inherited"}, "unmapped", SIGSEGV, NULL, "munmap", "by munmap", HANDLED},
@@ -161,8 +166,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < LIVE_COUNT(rows); i++) {
         snprintf(names[i], sizeof names[i], "%s %s", rows[i].arguments[0],
                  rows[i].arguments[1] ? rows[i].arguments[1] : "");
-        tests[i] = (struct CMUnitTest){names[i], check_row, NULL, NULL,
-                                       (void *)(uintptr_t)&rows[i]};
+        tests[i] =
+            (struct CMUnitTest){names[i], check_row, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     }
     memcpy(tests + LIVE_COUNT(rows), others, sizeof others);
     return live_main("faults", tests, LIVE_COUNT(tests), argc, argv);

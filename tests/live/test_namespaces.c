@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define FIXTURE FIXTURE_DIR "/fixture-static"
-#define HIDDEN "/tmp/vastrace-namespace"
+#define HIDDEN  "/tmp/vastrace-namespace"
 
 static bool copy_program(const char *from, const char *to)
 {
@@ -48,11 +48,10 @@ static void enter_namespaces(void)
 
     if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0 ||
         mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("none", HIDDEN, "tmpfs", 0, "") < 0 ||
-        !copy_program(FIXTURE, HIDDEN "/hidden"))
+        mount("none", HIDDEN, "tmpfs", 0, "") < 0 || !copy_program(FIXTURE, HIDDEN "/hidden"))
         _exit(77);
     close_range(3, ~0U, 0); /* the other ends of the pipes */
-    init = fork(); /* the first process of the new namespace */
+    init = fork();          /* the first process of the new namespace */
     if (init == 0)
         return;
     close(0);
@@ -113,8 +112,7 @@ static void assert_image_known(struct live_result *result, pid_t pid)
     while ((record = live_next(result, &cursor))) {
         if (json_number(record, "pid") != (uint64_t)pid)
             continue;
-        json_for_each(change, json_get(record, "changes"))
-        {
+        json_for_each(change, json_get(record, "changes")) {
             const char *image = json_text(change, "image");
 
             if (strcmp(json_text(change, "kind"), "file") == 0 &&

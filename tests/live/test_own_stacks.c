@@ -28,7 +28,8 @@ static const char *stack_of_mmap(struct live_result *result, unsigned pages)
         const struct json *change = json_get(record, "changes");
         const char *cause = json_text(record, "cause");
 
-        if ((strcmp(cause, "mmap") != 0 && strcmp(cause, "mmap2") != 0) || !change || !change->first)
+        if ((strcmp(cause, "mmap") != 0 && strcmp(cause, "mmap2") != 0) || !change ||
+            !change->first)
             continue;
         change = change->first;
         if (json_number(change, "end") - json_number(change, "start") == 4096ul * pages)
@@ -78,7 +79,7 @@ static const struct json *stack_use(struct live_result *result, uint64_t tid)
 
         if (!ends)
             continue;
-        json_for_each (use, json_get(ends, "stacks"))
+        json_for_each(use, json_get(ends, "stacks"))
             if (json_number(use, "tid") == tid)
                 return use;
     }
@@ -132,7 +133,7 @@ static const char *kind_at(struct live_result *result, uint64_t addr, bool *infe
     while ((record = live_next(result, &cursor))) {
         if (json_get(record, "exit"))
             break;
-        json_for_each (change, json_get(record, "changes")) {
+        json_for_each(change, json_get(record, "changes")) {
             if (json_number(change, "start") > addr || addr >= json_number(change, "end"))
                 continue;
             snprintf(kind, sizeof kind, "%s", json_text(change, "kind"));

@@ -88,8 +88,7 @@ static bool find_stack(struct live_result *result, uint64_t seq, struct stack *s
             struct stack *s = &stacks[count++];
             s->count = 0;
             copy_text(s->end, sizeof(s->end), json_text(record, "end"));
-            json_for_each(id, json_get(record, "frames"))
-            {
+            json_for_each(id, json_get(record, "frames")) {
                 uint64_t n = json_value(id);
                 assert_in_range(n, 1, frames.count);
                 if (s->count < FRAMES)
@@ -519,8 +518,7 @@ static size_t note_biases(const struct json *record, struct bias *biases, size_t
         copy_text(biases[count++].object, sizeof(biases[0].object),
                   base_name(json_text(exec, "path")));
     }
-    json_for_each(change, json_get(record, "changes"))
-    {
+    json_for_each(change, json_get(record, "changes")) {
         const struct json *object = json_get(change, "object");
         bool vdso = !strcmp(json_text(change, "kind"), "vdso");
         const char *name = vdso ? "[vdso]" : base_name(json_text(object, "name"));
@@ -557,8 +555,9 @@ static size_t our_stacks(struct live_result *result, char **lines, size_t room)
             keep_frame(&frames, record);
         if (!strcmp(type, "stack") && stack_count < 1000) {
             struct stack *s = &stacks[stack_count++];
-            json_for_each(id, json_get(record, "frames")) if (s->count < FRAMES)
-                s->frames[s->count++] = frames.items[json_value(id) - 1];
+            json_for_each(id, json_get(record, "frames"))
+                if (s->count < FRAMES)
+                    s->frames[s->count++] = frames.items[json_value(id) - 1];
         }
         if (strcmp(type, "event"))
             continue;

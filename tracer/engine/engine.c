@@ -62,16 +62,16 @@ struct vt_engine {
     size_t count;
     size_t missed;
     size_t patched;
-    bool filter;         /* stops at calls come from the seccomp filter */
-    pid_t launched;      /* or 0 */
-    bool ended;          /* the launched program, while or after it was left; and how: */
+    bool filter;    /* stops at calls come from the seccomp filter */
+    pid_t launched; /* or 0 */
+    bool ended;     /* the launched program, while or after it was left; and how: */
     int end_status;
     struct ready *queue; /* statuses taken from the kernel and not told yet */
     size_t queue_head;
     size_t queue_count;
     size_t queue_capacity;
-    struct entry *gone; /* out of the table, valid until the next wait */
-    bool held;          /* a thread could not be let go; the end of the tracer will do it */
+    struct entry *gone;      /* out of the table, valid until the next wait */
+    bool held;               /* a thread could not be let go; the end of the tracer will do it */
     struct vt_error refused; /* the first request that failed though its thread lives; or empty */
 };
 

@@ -141,9 +141,9 @@ static void parse_common(struct vt_cursor c, bool eh, unsigned word, struct comm
                 encoding = (unsigned)vt_take(&c, 1);
                 if (encoding != PE_OMIT)
                     vt_skip(&c, (encoding & 7) == PE_UDATA2   ? 2
-                             : (encoding & 7) == PE_UDATA4 ? 4
-                             : (encoding & 7) == PE_UDATA8 ? 8
-                                                           : word);
+                                : (encoding & 7) == PE_UDATA4 ? 4
+                                : (encoding & 7) == PE_UDATA8 ? 8
+                                                              : word);
                 break;
             case 'L':
                 vt_skip(&c, 1);

@@ -90,11 +90,11 @@ static bool is_beyond_file(struct inquiry *q)
 static bool is_guard(struct inquiry *q)
 {
     const struct vt_fault_info *f = q->fault;
-    bool below_stack = f->above.start == f->here.end && (f->above.kind == VT_KIND_THREAD_STACK ||
-                                                         f->above.kind == VT_KIND_STACK);
-    return is_there(&f->here) && (f->here.kind == VT_KIND_GUARD ||
-                                  (f->here.kind == VT_KIND_RESERVE && below_stack &&
-                                   f->here.end - f->here.start <= 1024 * 1024));
+    bool below_stack = f->above.start == f->here.end &&
+                       (f->above.kind == VT_KIND_THREAD_STACK || f->above.kind == VT_KIND_STACK);
+    return is_there(&f->here) &&
+           (f->here.kind == VT_KIND_GUARD || (f->here.kind == VT_KIND_RESERVE && below_stack &&
+                                              f->here.end - f->here.start <= 1024 * 1024));
 }
 
 static bool lost_permission(struct inquiry *q)

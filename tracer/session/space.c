@@ -360,9 +360,7 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     struct vt_layout_marks marks = {0};
     int rc = vt_procmap_open(&space->kernel, tid);
     if (rc)
-        return rc == -ESRCH
-                   ? 1
-                   : open_error(tid, -rc, err);
+        return rc == -ESRCH ? 1 : open_error(tid, -rc, err);
     read_marks(space, tid, &marks.heap_start, &marks.stack_start);
     marks.heap_end = marks.heap_start;
     space->from_start = fresh;
@@ -429,9 +427,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     child->from_start = parent->from_start;
     rc = vt_procmap_open(&child->kernel, tid);
     if (rc)
-        return rc == -ESRCH
-                   ? 1
-                   : open_error(tid, -rc, err);
+        return rc == -ESRCH ? 1 : open_error(tid, -rc, err);
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     rc = assign(child, tid, 0, UINT64_MAX, NULL, err);
     return rc;

@@ -95,11 +95,12 @@ enum { ENTRY_IID = 1, ENTRY_TEXT = 2 };
 enum category { CATEGORY_EVENT = 1, CATEGORY_MEMORY };
 static const char *const categories[] = {"event", "memory"};
 
+/* clang-format off */
 #define ANNOTATIONS(X)                                                                             \
-    X(seq)                                                                                         \
-    X(result) X(error) X(uncertain) X(note) X(stack) X(changes) X(changes_left_out) X(op) X(start) \
-        X(end) X(size) X(perm) X(was) X(kind) X(was_kind) X(object) X(offset) X(from)              \
-            X(source_stays)
+    X(seq) X(result) X(error) X(uncertain) X(note) X(stack) X(changes) X(changes_left_out) X(op)   \
+    X(start) X(end) X(size) X(perm) X(was) X(kind) X(was_kind) X(object) X(offset) X(from)         \
+    X(source_stays)
+/* clang-format on */
 #define ANNOTATION_ID(name)   A_##name,
 #define ANNOTATION_NAME(name) #name,
 enum annotation { A_NONE, ANNOTATIONS(ANNOTATION_ID) };

@@ -49,9 +49,9 @@ const char *vt_kernel_role_name(enum vt_kernel_role role);
 /* One named part of the kernel half. */
 struct vt_kernel_range {
     vt_addr start;
-    vt_addr last;        /* its last byte, since 2^64 has no vt_addr */
-    uint8_t role;        /* enum vt_kernel_role */
-    const char *source;  /* static: the file of this machine that told; null: from documentation */
+    vt_addr last;       /* its last byte, since 2^64 has no vt_addr */
+    uint8_t role;       /* enum vt_kernel_role */
+    const char *source; /* static: the file of this machine that told; null: from documentation */
 };
 
 /* The most parts that there can be: the documented ones, each split once by what the machine tells. */
@@ -80,30 +80,30 @@ struct vt_picture_input {
     void *detail_context;
 
     /* The process. */
-    pid_t pid;                  /* 0: not shown */
-    const char *path;           /* the program's, raw bytes; names its image. May be null */
+    pid_t pid;        /* 0: not shown */
+    const char *path; /* the program's, raw bytes; names its image. May be null */
     enum vt_program_type type;
-    unsigned class_bits;        /* 32 or 64; 0 is taken as 64 */
-    vt_addr sp;                 /* the main thread's stack pointer; 0 unknown */
-    uint64_t stack_limit;       /* RLIMIT_STACK's soft limit; 0 unknown, UINT64_MAX unlimited */
-    int aslr;                   /* randomize_va_space; -1 unknown */
-    bool aslr_disabled;         /* personality ADDR_NO_RANDOMIZE */
-    const char *moment;         /* "at 1.25 s", ...; null: the present */
+    unsigned class_bits;  /* 32 or 64; 0 is taken as 64 */
+    vt_addr sp;           /* the main thread's stack pointer; 0 unknown */
+    uint64_t stack_limit; /* RLIMIT_STACK's soft limit; 0 unknown, UINT64_MAX unlimited */
+    int aslr;             /* randomize_va_space; -1 unknown */
+    bool aslr_disabled;   /* personality ADDR_NO_RANDOMIZE */
+    const char *moment;   /* "at 1.25 s", ...; null: the present */
 
     /* The machine. */
-    uint64_t page_size;         /* 0: 4096 */
-    vt_addr mmap_min_addr;      /* vm.mmap_min_addr; 0: none, or unknown */
-    unsigned mmap_rnd_bits;     /* vm.mmap_rnd_bits (or _compat_bits for 32-bit); 0 unknown */
-    bool la57;                  /* the kernel uses 5-level page tables */
-    vt_addr user_end;           /* TASK_SIZE of this process; 0: by class_bits and la57 */
+    uint64_t page_size;     /* 0: 4096 */
+    vt_addr mmap_min_addr;  /* vm.mmap_min_addr; 0: none, or unknown */
+    unsigned mmap_rnd_bits; /* vm.mmap_rnd_bits (or _compat_bits for 32-bit); 0 unknown */
+    bool la57;              /* the kernel uses 5-level page tables */
+    vt_addr user_end;       /* TASK_SIZE of this process; 0: by class_bits and la57 */
     const struct vt_kernel_half *kernel; /* null: not shown in parts */
 
     /* The terminal; for `picture` alone. */
-    unsigned width;             /* columns; 0: 80. Below 60 it is drawn as for 60 */
-    bool color;                 /* SGR colours */
-    bool utf8;                  /* box-drawing characters, else ASCII */
-    bool all;                   /* fold nothing */
-    unsigned lines;             /* fold until about this many; 0: 125 */
+    unsigned width; /* columns; 0: 80. Below 60 it is drawn as for 60 */
+    bool color;     /* SGR colours */
+    bool utf8;      /* box-drawing characters, else ASCII */
+    bool all;       /* fold nothing */
+    unsigned lines; /* fold until about this many; 0: 125 */
 };
 
 /*
