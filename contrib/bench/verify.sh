@@ -3,8 +3,17 @@
 # many of how many stops agreed with the kernel's map. Programs that are not installed are left out.
 #
 #     verify.sh VASTRACE
+#
+# Ends with 1 if a stop disagreed or a program was not traced, else with 0.
 set -u
-vastrace=${1:?"usage: verify.sh VASTRACE"}
+vastrace=$(command -v "${1:?usage: verify.sh VASTRACE}") || {
+    echo "verify.sh: $1: no such program; build it, and name it as in build/release/vastrace" >&2
+    exit 125
+}
+case $vastrace in
+/*) ;;
+*) vastrace=$PWD/$vastrace ;;
+esac
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 125
@@ -19,8 +28,10 @@ check() {
     "$vastrace" --verify -o "$name.log" -- "$@" >"$name.out" 2>"$name.err" </dev/null
     status=$?
     verdict=$(grep '^verify: ' "$name.log" | tail -n 1)
-    printf '%-12s status %-4s %s\n' "$name" "$status" "$verdict"
-    [ "$status" != 125 ] || failed=1
+    printf '%-12s status %-4s %s\n' "$name" "$status" "${verdict:-not traced}"
+    case "$status $verdict" in
+    "125 "* | *" ") failed=1 ;;
+    esac
 }
 
 check true true
