@@ -1,17 +1,18 @@
 /*
- * floor.c - what ptrace itself costs: a tracer that takes the same two stops
- * for each memory call as vastrace does, and does nothing at them.
+ * floor.c - what ptrace itself costs: a tracer that takes the same stops as vastrace does, and does
+ * nothing at them.
  *
- *     floor PROGRAM [ARG...]
+ *     floor [-i] [-m] PROGRAM [ARG...]
  *
- * The same filter as vastrace's would be too much of it: mmap, munmap, mprotect,
- * mremap and brk stop, all else runs. Threads and children are followed.
+ * The filter is vastrace's own, and so are the options (tracer/engine/engine.c), so a stop of the one
+ * is a stop of the other; anatomy.py counts them.
+ *
+ * Steps from the floor to what any tracer needs that follows a map: -i asks at each stop what the
+ * call is (PTRACE_GET_SYSCALL_INFO), -m asks at each entry about one address (PROCMAP_QUERY).
  */
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -19,25 +20,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JUMP_IF(number, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, skip, 0)
+#include "engine/arch.h"
+#include "engine/procmap.h"
 
 static void run_child(char **argv)
 {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        JUMP_IF(SYS_mmap, 5),
-        JUMP_IF(SYS_munmap, 4),
-        JUMP_IF(SYS_mprotect, 3),
-        JUMP_IF(SYS_mremap, 2),
-        JUMP_IF(SYS_brk, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-    };
-    struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+    struct sock_filter code[VT_FILTER_MAX];
+    struct sock_fprog program = {(unsigned short)vt_arch_filter(code), code};
 
     raise(SIGSTOP); /* until the tracer has seized us */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) &&
+        (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program)))
         _exit(126);
     execvp(argv[0], argv);
     _exit(127);
@@ -46,18 +40,29 @@ static void run_child(char **argv)
 int main(int argc, char **argv)
 {
     const unsigned long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
-                                  PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                                  PTRACE_O_EXITKILL;
-    int status, result = 1;
+                                  PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+                                  PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL;
+    struct __ptrace_syscall_info info;
+    struct vt_procmap map;
+    struct vt_told told;
+    bool ask_call = false, ask_map = false;
+    int status, option, result = 1;
     pid_t child, tid;
 
-    if (argc < 2) {
-        fprintf(stderr, "usage: floor PROGRAM [ARG...]\n");
+    while ((option = getopt(argc, argv, "+im")) != -1) {
+        ask_call |= option == 'i';
+        ask_map |= option == 'm';
+        if (option == '?')
+            optind = argc;
+    }
+    if (optind >= argc) {
+        fprintf(stderr, "usage: floor [-i] [-m] PROGRAM [ARG...]\n");
         return 125;
     }
+    vt_procmap_init(&map);
     child = fork();
     if (child == 0)
-        run_child(argv + 1);
+        run_child(argv + optind);
     if (child < 0 || waitpid(child, &status, WUNTRACED) != child ||
         ptrace(PTRACE_SEIZE, child, 0L, options) || kill(child, SIGCONT)) {
         perror("floor");
@@ -73,10 +78,18 @@ int main(int argc, char **argv)
                 result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
             continue;
         }
-        if (event == PTRACE_EVENT_SECCOMP)
+        if (ask_call && (event == PTRACE_EVENT_SECCOMP || signal == (SIGTRAP | 0x80)))
+            ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
+        if (ask_map && event == PTRACE_EVENT_EXEC)
+            vt_procmap_open(&map, tid);
+        if (event == PTRACE_EVENT_SECCOMP) /* on to the return; clone's and exec's come before it */
             ptrace(PTRACE_SYSCALL, tid, 0L, 0L);
         else
             ptrace(PTRACE_CONT, tid, 0L, event || signal == (SIGTRAP | 0x80) ? 0L : (long)signal);
+        /* As vastrace does, after the thread was let go; nothing is mapped at 0. */
+        if (ask_map && event == PTRACE_EVENT_SECCOMP)
+            vt_procmap_query(&map, NULL, 0, false, &told);
     }
+    vt_procmap_deinit(&map);
     return result;
 }
