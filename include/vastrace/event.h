@@ -78,6 +78,7 @@ enum vt_program_type {
     VT_PROGRAM_DYNAMIC,    /* ET_EXEC with an interpreter ("non-PIE") */
     VT_PROGRAM_PIE,        /* ET_DYN with an interpreter */
 };
+const char *vt_program_type_name(enum vt_program_type type); /* for programs: "pie", ... */
 const char *vt_program_type_text(enum vt_program_type type); /* "position-independent", ... */
 
 /* More about an EXEC or ATTACH event. */

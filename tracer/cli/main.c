@@ -19,7 +19,10 @@
  *   tracer/recording/      writer.c   events to an SQLite file; tiles.c what is still open
  *                          reader.c   untrusted files; events.c, moment.c what they hold
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes
- *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts
+ *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts,
+ *                          which picture_cells.c divides, picture_boxes.c orders,
+ *                          picture_area.c folds and picture_paint.c draws
+ *                          columns.c  text on a terminal; json.c JSON's values
  *                          html.c     a page for browsers, which page/ is
  *                          spaces.c   what is mapped, in pieces; sites.c who mapped it
  *                          protobuf.c messages as bytes; names.c strings by number

@@ -54,6 +54,17 @@ static const char *const fault_names[VT_FAULT_COUNT] = {
     [VT_FAULT_ALIGNMENT] = "alignment",
 };
 
+static const struct {
+    const char *name; /* in schemas, and so for good */
+    const char *text; /* for eyes */
+} program_types[] = {
+    [VT_PROGRAM_UNKNOWN] = {"unknown", "unknown type"},
+    [VT_PROGRAM_STATIC] = {"static", "static"},
+    [VT_PROGRAM_STATIC_PIE] = {"static-pie", "static, position-independent"},
+    [VT_PROGRAM_DYNAMIC] = {"dynamic", "position-dependent"},
+    [VT_PROGRAM_PIE] = {"pie", "position-independent"},
+};
+
 static const char *const abi_names[VT_ABI_COUNT] = {
     [VT_ABI_X86_64] = "x86_64",
     [VT_ABI_I386] = "i386",
@@ -95,21 +106,19 @@ const char *vt_abi_name(enum vt_abi abi)
     return (unsigned)abi < VT_ABI_COUNT ? abi_names[abi] : "?";
 }
 
+static size_t program_type(enum vt_program_type type)
+{
+    return (size_t)type < VT_COUNTOF(program_types) ? (size_t)type : VT_PROGRAM_UNKNOWN;
+}
+
+const char *vt_program_type_name(enum vt_program_type type)
+{
+    return program_types[program_type(type)].name;
+}
+
 const char *vt_program_type_text(enum vt_program_type type)
 {
-    switch (type) {
-    case VT_PROGRAM_STATIC:
-        return "static";
-    case VT_PROGRAM_STATIC_PIE:
-        return "static, position-independent";
-    case VT_PROGRAM_DYNAMIC:
-        return "position-dependent";
-    case VT_PROGRAM_PIE:
-        return "position-independent";
-    case VT_PROGRAM_UNKNOWN:
-        break;
-    }
-    return "unknown type";
+    return program_types[program_type(type)].text;
 }
 
 const char *vt_prot_text(uint8_t prot, uint8_t flags, char text[5])

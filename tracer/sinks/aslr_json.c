@@ -8,23 +8,9 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "sinks/aslr.h"
+#include "sinks/json.h"
 
 enum { VERSION = 1 };
-
-static void string_or_null(struct vt_buf *out, const char *text)
-{
-    if (text && *text)
-        vt_escape_json(out, text, strlen(text));
-    else
-        vt_buf_str(out, "null");
-}
-
-static void address(struct vt_buf *out, uint64_t value)
-{
-    vt_buf_str(out, "\"0x");
-    vt_buf_hex(out, value, 1);
-    vt_buf_char(out, '"');
-}
 
 /* A number, or null where there is none. */
 static void number(struct vt_buf *out, double value)
@@ -48,19 +34,6 @@ static const char *flag(bool value)
     return value ? "true" : "false";
 }
 
-/* "pie", "static", ...: the names that the other schemas have. */
-static const char *type_name(enum vt_program_type type)
-{
-    static const char *const names[] = {
-        [VT_PROGRAM_UNKNOWN] = "unknown",
-        [VT_PROGRAM_STATIC] = "static",
-        [VT_PROGRAM_STATIC_PIE] = "static-pie",
-        [VT_PROGRAM_DYNAMIC] = "dynamic",
-        [VT_PROGRAM_PIE] = "pie",
-    };
-    return names[type];
-}
-
 static void head(struct vt_buf *out, const struct vt_aslr_analysis *a)
 {
     const struct vt_aslr *aslr = a->aslr;
@@ -71,10 +44,10 @@ static void head(struct vt_buf *out, const struct vt_aslr_analysis *a)
         vt_escape_json(out, aslr->command[i], strlen(aslr->command[i]));
     }
     vt_buf_str(out, "],\n\"program\":{\"path\":");
-    string_or_null(out, aslr->path);
+    vt_json_text(out, aslr->path);
     vt_buf_str(out, ",\"interpreter\":");
-    string_or_null(out, aslr->interpreter);
-    vt_buf_printf(out, ",\"type\":\"%s\",\"class_bits\":", type_name(aslr->type));
+    vt_json_text(out, aslr->interpreter);
+    vt_buf_printf(out, ",\"type\":\"%s\",\"class_bits\":", vt_program_type_name(aslr->type));
     if (aslr->class_bits)
         vt_buf_dec(out, aslr->class_bits);
     else
@@ -83,7 +56,7 @@ static void head(struct vt_buf *out, const struct vt_aslr_analysis *a)
     vt_buf_printf(out, "\"launches\":{\"asked\":%zu,\"made\":%zu,\"duration_ns\":%lld,",
                   aslr->asked, aslr->made, (long long)aslr->duration_ns);
     vt_buf_str(out, "\"interrupted\":");
-    string_or_null(out, aslr->interrupted);
+    vt_json_text(out, aslr->interrupted);
     vt_buf_str(out, "},\n\"settings\":{");
     setting(out, "randomize_va_space", s->randomize_va_space);
     setting(out, "mmap_rnd_bits", s->mmap_rnd_bits);
@@ -138,12 +111,12 @@ static void part(struct vt_buf *out, const struct vt_aslr_analysis *a, enum vt_a
     const struct vt_entropy *e = &a->parts[which];
     vt_buf_printf(out, "{\"name\":\"%s\",\"what\":\"%s\",\"lowest\":", vt_aslr_part_name(which),
                   vt_aslr_part_words(which));
-    address(out, e->lowest);
+    vt_json_hex(out, e->lowest);
     vt_buf_str(out, ",\"highest\":");
-    address(out, e->highest);
+    vt_json_hex(out, e->highest);
     vt_buf_printf(out,
                   ",\"moves_with\":\"%s\",\"moved_mask\":", vt_aslr_part_name(a->leader[which]));
-    address(out, e->moved);
+    vt_json_hex(out, e->moved);
     vt_buf_str(out, ",\"moved_bits\":[");
     for (unsigned bit = 0, any = 0; bit < 64; bit++)
         if (e->moved >> bit & 1)
@@ -154,7 +127,7 @@ static void part(struct vt_buf *out, const struct vt_aslr_analysis *a, enum vt_a
     vt_buf_str(out, ",\n \"addresses\":[");
     for (size_t i = 0; i < a->aslr->made; i++) {
         vt_buf_str(out, i ? "," : "");
-        address(out, a->aslr->addresses[which][i]);
+        vt_json_hex(out, a->aslr->addresses[which][i]);
     }
     vt_buf_str(out, "]}");
 }

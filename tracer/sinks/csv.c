@@ -88,12 +88,8 @@ static void put_result(struct vt_buf *out, const struct vt_call *call)
         put_int(out, call->result);
         return;
     }
-    const char *name = vt_errno_name(call->error);
     vt_buf_char(out, '-');
-    if (name)
-        vt_buf_str(out, name);
-    else
-        vt_buf_printf(out, "E%d", call->error);
+    vt_add_errno(out, call->error);
 }
 
 /* A state's permissions or kind; nothing where there is no such state. Each with its comma. */

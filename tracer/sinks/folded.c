@@ -23,6 +23,7 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "sinks/sites.h"
+#include "sinks/words.h"
 
 struct folded {
     struct vt_sites sites;
@@ -35,12 +36,6 @@ struct line {
     uint64_t bytes;
     const char *text; /* set when the text is complete */
 };
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
 
 static void put_frame(struct vt_buf *out, const char *name)
 {
@@ -64,7 +59,7 @@ static void put_stack(struct vt_buf *out, const struct vt_stack *stack)
         struct vt_buf name = {0};
         if (!frame->function) {
             if (frame->object)
-                vt_buf_printf(&name, "%s+", base_name(frame->object->name));
+                vt_buf_printf(&name, "%s+", vt_base_name(frame->object->name));
             vt_buf_printf(&name, "0x%llx", (unsigned long long)frame->address);
         }
         put_frame(out, frame->function ? frame->function : vt_buf_cstr(&name));
@@ -88,7 +83,7 @@ static void put_site(struct vt_buf *out, const struct vt_sites *sites, const str
     put_frame(out, vt_sites_name(sites, origin->cause));
     put_frame(out, vt_kind_name(site->kind));
     if (site->object)
-        put_frame(out, base_name(vt_sites_name(sites, site->object)));
+        put_frame(out, vt_base_name(vt_sites_name(sites, site->object)));
     out->length -= !out->failed;
 }
 

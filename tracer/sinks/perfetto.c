@@ -22,7 +22,6 @@
 #include "sinks/sink.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -559,10 +558,11 @@ static void tell_event(struct perfetto *p, const struct vt_event *event, uint64_
     for (size_t i = 0; i < shown; i++)
         told[i] = intern_change(p, &event->changes[i]);
     if (call && call->failed) {
-        char number[24];
-        snprintf(number, sizeof(number), "E%d", call->error);
-        const char *word = vt_errno_name(call->error);
-        error = string(p, word ? word : number);
+        struct vt_buf word = {0};
+        vt_add_errno(&word, call->error);
+        error = string(p, vt_buf_cstr(&word));
+        p->failed |= word.failed;
+        vt_buf_deinit(&word);
     }
 
     size_t packet = begin_packet(p, FLAG_NEEDS_STATE);
@@ -602,9 +602,8 @@ static void name_process(struct perfetto *p, struct process *process, const stru
     const char *path = event->exec ? event->exec->path : event->exit ? event->exit->name : NULL;
     if (!path || !*path || process->named)
         return;
-    const char *slash = strrchr(path, '/');
     process->named = true;
-    tell_process(p, process, slash && slash[1] ? slash + 1 : path);
+    tell_process(p, process, vt_base_name(path));
 }
 
 static void forget_process(struct perfetto *p, pid_t pid)

@@ -141,23 +141,20 @@ static uint64_t heap_before(const struct vt_event *event)
 }
 
 /* The part of a path that tells the file: all of it where the directory is half the name. */
-static const char *base_name(const char *path)
+static const char *file_name(const char *path)
 {
     static const char memfd[] = "/memfd:";
-    const char *slash = strrchr(path, '/');
 
     if (strncmp(path, memfd, sizeof(memfd) - 1) == 0)
         return path + 1; /* the name behind it is the program's and may hold slashes */
-    if (strncmp(path, "/dev/", 5) == 0)
-        return path;
-    return slash && slash[1] ? slash + 1 : path;
+    return strncmp(path, "/dev/", 5) == 0 ? path : vt_base_name(path);
 }
 
 static void add_object(struct vt_sink *sink, const struct vt_region *region)
 {
     const struct vt_object *object = region->object;
 
-    vt_text_name(sink, object->type == VT_OBJECT_FILE ? base_name(object->name) : object->name);
+    vt_text_name(sink, object->type == VT_OBJECT_FILE ? file_name(object->name) : object->name);
     if (object->type == VT_OBJECT_FILE && region->offset &&
         (region->kind == VT_KIND_FILE || region->kind == VT_KIND_SHM)) {
         vt_buf_str(&sink->out, " +0x");
@@ -371,7 +368,7 @@ static void change_line(struct vt_sink *sink, const struct vt_event *event, size
         add_object(sink, region);
     } else if (detail->image) {
         clause(&what);
-        vt_text_name(sink, base_name(detail->image->name));
+        vt_text_name(sink, file_name(detail->image->name));
         vt_buf_printf(out, " (%s)", vt_kind_name(region->kind));
     }
     if (change->op != VT_CHANGE_GONE)
@@ -686,7 +683,7 @@ static void add_source(struct vt_sink *sink, const char *file, unsigned line)
     if (!file)
         return;
     vt_buf_str(&sink->out, "  ");
-    vt_text_name(sink, base_name(file));
+    vt_text_name(sink, file_name(file));
     if (line)
         vt_buf_printf(&sink->out, ":%u", line);
 }
@@ -726,7 +723,7 @@ static void write_stack(struct vt_sink *sink, const struct vt_stack *stack)
         vt_buf_hex(out, frame->function ? frame->offset : frame->address, 0);
         if (frame->object) {
             vt_buf_str(out, " (");
-            vt_text_name(sink, base_name(frame->object->name));
+            vt_text_name(sink, file_name(frame->object->name));
             vt_buf_char(out, ')');
         }
         add_source(sink, frame->file, frame->line);

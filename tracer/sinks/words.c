@@ -42,6 +42,23 @@ const char *vt_errno_meaning(int error)
     return strerrordesc_np(error);
 }
 
+void vt_add_errno(struct vt_buf *out, int error)
+{
+    const char *name = vt_errno_name(error);
+
+    if (name)
+        vt_buf_str(out, name);
+    else
+        vt_buf_printf(out, "E%d", error);
+}
+
+const char *vt_base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 void vt_add_signal(struct vt_buf *out, int number)
 {
     const char *name = sigabbrev_np(number);

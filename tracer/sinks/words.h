@@ -18,6 +18,12 @@ const char *vt_errno_name(int error);
 /* "Cannot allocate memory"; null for a number without a name. */
 const char *vt_errno_meaning(int error);
 
+/* The name as it is, or "E531" for an error that has none: for programs. */
+void vt_add_errno(struct vt_buf *out, int error);
+
+/* The last part of a path; all of it where that is empty. */
+const char *vt_base_name(const char *path);
+
 /* "SIGSEGV", "SIGRTMIN+3", "signal 99" */
 void vt_add_signal(struct vt_buf *out, int number);
 
