@@ -115,7 +115,9 @@ static void space_init(struct space *space, const struct spec *specs, size_t cou
         region.prot = (uint8_t)((spec->perm[0] == 'r' ? VT_PROT_READ : 0) |
                                 (spec->perm[1] == 'w' ? VT_PROT_WRITE : 0) |
                                 (spec->perm[2] == 'x' ? VT_PROT_EXEC : 0));
-        region.flags = spec->perm[3] == 's' ? VT_REGION_SHARED : 0;
+        region.flags = spec->perm[3] == 's'   ? VT_REGION_SHARED
+                       : spec->perm[3] == 'a' ? VT_REGION_ARENA /* an arena's heap */
+                                              : 0;
         assert_int_equal(vt_layout_map(space->layout, &region, NULL), 0);
     }
 }
@@ -296,6 +298,45 @@ static struct vt_picture_input la57_input(struct space *space)
     };
 }
 
+/* malloc's arenas, threads, reserves far larger than memory, and mappings at chosen addresses. */
+static const struct spec reserves_specs[] = {
+    {0x100000000, 0x200000000, "---p", 0, NULL, VT_KIND_RESERVE, NULL},
+    {0x0a0000000000, 0x0a0000100000, "rw-p", 0, NULL, VT_KIND_ANON, NULL},
+    {0x0a0000100000, 0x0b0000000000, "---p", 0, NULL, VT_KIND_RESERVE, NULL},
+    {0x200000000000, 0x200000001000, "rw-p", 0, NULL, VT_KIND_ANON, NULL},
+    {0x555555554000, 0x555555555000, "r-xp", 0, PROGRAM, VT_KIND_TEXT, PROGRAM},
+    {0x555555800000, 0x555555821000, "rw-p", 0, NULL, VT_KIND_HEAP, NULL},
+    {0x555580000000, 0x5555a0000000, "rwxp", 0, NULL, VT_KIND_ANON, NULL},
+    {0x7fffe4000000, 0x7fffe4021000, "rw-a", 0, NULL, VT_KIND_HEAP, NULL},
+    {0x7fffe4021000, 0x7fffe8000000, "---p", 0, NULL, VT_KIND_RESERVE, NULL},
+    {0x7fffe8000000, 0x7fffe8321000, "rw-a", 0, NULL, VT_KIND_HEAP, NULL},
+    {0x7fffe8321000, 0x7fffec000000, "---p", 0, NULL, VT_KIND_RESERVE, NULL},
+    {0x7fffec000000, 0x7fffec001000, "---p", 0, NULL, VT_KIND_GUARD, NULL},
+    {0x7fffec001000, 0x7fffec801000, "rw-p", 0, NULL, VT_KIND_THREAD_STACK, NULL},
+    {0x7fffec801000, 0x7fffec802000, "---p", 0, NULL, VT_KIND_GUARD, NULL},
+    {0x7fffec802000, 0x7fffed002000, "rw-p", 0, NULL, VT_KIND_THREAD_STACK, NULL},
+    {0x7fffed002000, 0x7fffed010000, "rw-p", 0, NULL, VT_KIND_ANON, NULL},
+    {0x7ffff7fc7000, 0x7ffff7fc8000, "r--p", 0, LOADER, VT_KIND_RODATA, LOADER},
+    {0x7ffff7fc8000, 0x7ffff7fee000, "r-xp", 0x1000, LOADER, VT_KIND_TEXT, LOADER},
+    {0x7ffffffde000, 0x7fffffff7000, "rw-p", 0, NULL, VT_KIND_STACK, NULL},
+};
+static const struct vt_layout_marks reserves_marks = {0x555555800000, 0x555555821000, 0};
+
+static struct vt_picture_input reserves_input(struct space *space)
+{
+    space_init(space, reserves_specs, VT_COUNTOF(reserves_specs), &reserves_marks);
+    return (struct vt_picture_input){
+        .layout = space->layout,
+        .detail = detail,
+        .detail_context = space,
+        .path = PROGRAM,
+        .type = VT_PROGRAM_PIE,
+        .aslr = 2,
+        .mmap_min_addr = 0x1000,
+        .utf8 = true,
+    };
+}
+
 /* ---- golden files ---- */
 
 static void compare_golden(const char *name, const struct vt_picture_input *input,
@@ -453,11 +494,43 @@ static unsigned check_picture(struct vt_picture_input input)
     return lines[0];
 }
 
+/* Arenas belong to the mapped area; new mappings go below it, wherever the program mapped more. */
+static void test_reserves(void **state)
+{
+    (void)state;
+    struct space space;
+    struct vt_picture_input input = reserves_input(&space);
+    struct vt_error err;
+
+    compare_golden("reserves.txt", &input, "picture");
+    for (unsigned lines = 200; lines > 0; lines -= 5) {
+        struct vt_buf out = {0};
+        input.lines = lines;
+        assert_int_equal(vt_picture_render(&input, &out, &err), 0);
+        const char *text = vt_buf_cstr(&out);
+        const char *arrow = strstr(text, "new mappings");
+        assert_non_null(arrow);
+        assert_null(strstr(arrow + 1, "new mappings"));
+        while (arrow[-1] != '\n')
+            arrow--;
+        const char *above = arrow - 1;
+        while (above[-1] != '\n')
+            above--;
+        assert_memory_equal(above, "    7fffe4000000 ", 17);
+        const char *brk = strstr(text, "program break");
+        assert_true(brk && brk > arrow && !strstr(brk + 1, "program break"));
+        vt_buf_deinit(&out);
+    }
+    input.lines = 60;
+    compare_golden("reserves-folded.txt", &input, "picture");
+    space_deinit(&space);
+}
+
 static void test_invariants(void **state)
 {
     (void)state;
-    static struct vt_picture_input (*const makes[])(struct space *) = {pie_input, static_input,
-                                                                       compat_input, la57_input};
+    static struct vt_picture_input (*const makes[])(struct space *) = {
+        pie_input, static_input, compat_input, la57_input, reserves_input};
 
     for (size_t i = 0; i < VT_COUNTOF(makes); i++) {
         struct space space;
@@ -515,7 +588,7 @@ static void test_folding(void **state)
     struct vt_picture_input input = {
         .layout = space.layout, .detail = detail, .detail_context = &space, .aslr = 2};
     unsigned folded = check_picture(input);
-    assert_in_range(folded, 20, 140);
+    assert_in_range(folded, 20, 155);
     input.all = true;
     assert_true(check_picture(input) > COUNT);
     space_deinit(&space);
@@ -721,8 +794,8 @@ static void test_maps_as_the_kernel_writes_them(void **state)
 static void test_json_is_valid(void **state)
 {
     (void)state;
-    static struct vt_picture_input (*const makes[])(struct space *) = {pie_input, static_input,
-                                                                       compat_input, la57_input};
+    static struct vt_picture_input (*const makes[])(struct space *) = {
+        pie_input, static_input, compat_input, la57_input, reserves_input};
     static const char script[] = "import json,sys\n"
                                  "try: import jsonschema\n"
                                  "except ImportError: sys.exit(77)\n"
@@ -774,6 +847,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_pie),
         cmocka_unit_test(test_golden_others),
+        cmocka_unit_test(test_reserves),
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_empty_layout),
         cmocka_unit_test(test_folding),

@@ -29,6 +29,7 @@ int vt_picture_render(const struct vt_picture_input *input, struct vt_buf *out,
         .utf8 = input->utf8,
         .wide = columns.note >= WIDE_NOTE,
         .note_width = columns.note,
+        .name_width = columns.name,
     };
 
     bool failed = vt_pic_cells_init(&cells, input) < 0;

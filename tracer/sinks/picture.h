@@ -103,7 +103,7 @@ struct vt_picture_input {
     bool color;     /* SGR colours */
     bool utf8;      /* box-drawing characters, else ASCII */
     bool all;       /* fold nothing */
-    unsigned lines; /* fold until about this many; 0: 125 */
+    unsigned lines; /* fold until about this many; 0: 140 */
 };
 
 /*

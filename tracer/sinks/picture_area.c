@@ -20,6 +20,11 @@ struct unit {
     bool image;
 };
 
+static bool is_big_hole(const struct vt_pic_sketch *s, size_t index)
+{
+    return vt_pic_is_hole(s->cells, index) && vt_pic_is_big(s->cells, &s->cells->items[index]);
+}
+
 static uint8_t kind_class(uint8_t kind)
 {
     return kind == VT_KIND_GUARD ? VT_KIND_THREAD_STACK : kind; /* they come in pairs */
@@ -76,23 +81,25 @@ static void add_folded_row(struct vt_pic_sketch *s, size_t low, size_t high, boo
     for (size_t i = low; i < high; i++) {
         if (s->cells->items[i].section == VT_PIC_FREE)
             continue;
-        bytes += s->cells->items[i].region.end - s->cells->items[i].region.start;
+        bytes += vt_pic_size(&s->cells->items[i]);
         regions++;
         vt_prot_text(s->cells->items[i].region.prot, s->cells->items[i].region.flags, other);
         same_perm = same_perm && strcmp(perm, other) == 0;
         same_kind = same_kind && s->cells->items[i].region.kind == first->region.kind;
     }
-    vt_pic_text name = image ? vt_pic_escaped(s, "", vt_base_name(first->detail.image->name))
-                             : vt_pic_format(s, "%" PRIu64 " %s%sregions", regions,
-                                             same_kind ? vt_kind_name(first->region.kind) : "",
-                                             same_kind ? " " : "");
-    vt_pic_text note = 0;
-    if (image && !s->wide)
-        note = vt_pic_format(s, "%" PRIu64 " regions", regions);
-    else if (!same_kind || image)
-        note = vt_pic_counts(s, low, high);
-    else if (s->wide)
-        note = vt_pic_files(s, low, high);
+    vt_pic_text name = 0, note = 0;
+    if (image) {
+        name = vt_pic_escaped(s, "", vt_base_name(first->detail.image->name));
+        note = s->wide ? vt_pic_counts(s, low, high, s->note_width)
+                       : vt_pic_format(s, "%" PRIu64 " regions", regions);
+    } else if (same_kind) {
+        name =
+            vt_pic_format(s, "%" PRIu64 " %s regions", regions, vt_kind_name(first->region.kind));
+        note = s->wide ? vt_pic_files(s, low, high) : 0;
+    } else if (!(name = vt_pic_all_counts(s, low, high, same_perm))) {
+        name = vt_pic_format(s, "%" PRIu64 " regions", regions);
+        note = vt_pic_counts(s, low, high, s->note_width);
+    }
     struct vt_pic_row *row = vt_pic_add_row(s, first->region.start, bytes);
     row->kind = image ? VT_KIND_TEXT : first->region.kind;
     if (same_perm)
@@ -216,6 +223,32 @@ static struct vt_pic_box *open_rows(struct vt_pic_sketch *s)
     return box;
 }
 
+/* Rows of cells [low, high), where a run never reaches over a large hole. */
+static void add_folded_boxes(struct vt_pic_sketch *s, size_t low, size_t high, uint64_t threshold)
+{
+    struct vt_pic_box *rows = NULL;
+
+    for (size_t end = high, begin; end > low; end = begin) {
+        for (begin = end; begin > low && !is_big_hole(s, begin - 1);)
+            begin--;
+        if (begin == end && --begin == s->cells->next_hole) {
+            if (rows)
+                vt_pic_close_box(s, rows, 0);
+            rows = NULL;
+            vt_pic_add_hole_box(s, begin);
+            continue;
+        }
+        rows = rows ? rows : open_rows(s);
+        rows->start = s->cells->items[begin].region.start;
+        if (is_big_hole(s, begin))
+            add_cell_row(s, &s->cells->items[begin]);
+        else
+            add_small_folded(s, begin, end, threshold);
+    }
+    if (rows)
+        vt_pic_close_box(s, rows, 0);
+}
+
 void vt_pic_add_area(struct vt_pic_sketch *s, size_t low, size_t high,
                      const struct vt_pic_fold *fold)
 {
@@ -224,16 +257,13 @@ void vt_pic_add_area(struct vt_pic_sketch *s, size_t low, size_t high,
     if (s->cells->area_regions && s->cells->items[high - 1].region.end == s->cells->area_end)
         add_area_title(s);
     if (fold->level == VT_PIC_FOLD_SMALL) {
-        open = open_rows(s);
-        open->start = s->cells->items[low].region.start;
-        add_small_folded(s, low, high, fold->threshold);
-        vt_pic_close_box(s, open, 0);
+        add_folded_boxes(s, low, high, fold->threshold);
         return;
     }
     for (size_t i = high; i > low;) {
         struct unit unit = unit_below(s, low, i, fold->level);
         bool hole = s->cells->items[unit.low].section == VT_PIC_FREE;
-        bool own_box = hole ? vt_pic_is_big(s->cells, &s->cells->items[unit.low])
+        bool own_box = hole ? is_big_hole(s, unit.low)
                             : unit.image && fold->level < VT_PIC_FOLD_IMAGES &&
                                   unit.high - unit.low > 1;
         if (own_box && open) {

@@ -146,7 +146,7 @@ static void build(struct vt_pic_sketch *s, const struct vt_pic_fold *fold)
 
 void vt_pic_build(struct vt_pic_sketch *s)
 {
-    uint64_t limit = s->cells->input->lines ? s->cells->input->lines : 125;
+    uint64_t limit = s->cells->input->lines ? s->cells->input->lines : 140;
     struct vt_pic_fold fold = {VT_PIC_FOLD_NOTHING, 0};
     unsigned low = 13, high = 63; /* powers of two to try as threshold */
 

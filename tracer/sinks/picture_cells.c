@@ -109,6 +109,32 @@ static void find_mapped_area(struct vt_pic_cells *c)
     c->bottom_up = c->area_end < top / 2;
 }
 
+/*
+ * Where the next mapping of any size will be: the first large hole, from the end of the area where
+ * the kernel begins to look. (What a program mapped at addresses of its own choice is no end of it.)
+ */
+static void find_next_hole(struct vt_pic_cells *c)
+{
+    size_t low = 0, high = c->count; /* of the area's cells */
+
+    c->next_hole = c->count;
+    if (!c->area_regions)
+        return;
+    while (c->items[low].region.start < c->area_start)
+        low++;
+    while (c->items[high - 1].region.end > c->area_end)
+        high--;
+    for (size_t k = 0; k < high - low; k++) {
+        size_t i = c->bottom_up ? low + k : high - 1 - k;
+        if (vt_pic_is_hole(c, i) && vt_pic_is_big(c, &c->items[i])) {
+            c->next_hole = i;
+            return;
+        }
+    }
+    if (c->bottom_up ? vt_pic_is_hole(c, high) : low > 0 && vt_pic_is_hole(c, low - 1))
+        c->next_hole = c->bottom_up ? high : low - 1;
+}
+
 /* Regions, and the holes up to the end of the user half. */
 static int collect(struct vt_pic_cells *c)
 {
@@ -138,8 +164,8 @@ static enum vt_pic_section section_of(const struct vt_pic_cells *c, const struct
         return VT_PIC_FREE;
     if (cell->region.kind == VT_KIND_STACK || vt_pic_is_stack(&cell->region, &c->facts.marks))
         return VT_PIC_STACK;
-    if (cell->region.kind == VT_KIND_HEAP)
-        return VT_PIC_HEAP;
+    if (cell->region.kind == VT_KIND_HEAP && !(cell->region.flags & VT_REGION_ARENA))
+        return VT_PIC_HEAP; /* the program break's: malloc's arenas lie in the mapped area */
     if (program && cell->detail.image && vt_object_same(cell->detail.image, program))
         return VT_PIC_PROGRAM;
     return VT_PIC_MAPPED;
@@ -156,6 +182,7 @@ int vt_pic_cells_init(struct vt_pic_cells *cells, const struct vt_picture_input 
         cells->items[i].section = section_of(cells, &cells->items[i], program);
     demote_long_sections(cells);
     find_mapped_area(cells);
+    find_next_hole(cells);
     return 0;
 }
 

@@ -27,7 +27,8 @@ struct vt_pic_cells {
     /* Of the mapped area, for its title: the largest run that nothing else interrupts. */
     vt_addr area_start, area_end;
     uint64_t area_regions, area_bytes;
-    bool bottom_up; /* the legacy layout: new mappings go upwards */
+    bool bottom_up;   /* the legacy layout: new mappings go upwards */
+    size_t next_hole; /* the hole that new mappings go to; `count`: not known */
 };
 
 /* 0 or -ENOMEM; deinit in either case. */

@@ -53,6 +53,9 @@ struct painter {
     struct vt_buf *out;
 };
 
+/* Columns behind a row's name and permissions: blank, size, blank. */
+#define SIZE_COLUMNS 8
+
 struct vt_pic_columns vt_pic_columns(const struct vt_picture_input *input)
 {
     struct vt_pic_columns at = {.width = (unsigned)vt_max(input->width ? input->width : 80, 60)};
@@ -61,6 +64,7 @@ struct vt_pic_columns vt_pic_columns(const struct vt_picture_input *input)
     at.box = (unsigned)vt_min(42 + (at.width > 80 ? (at.width - 80) * 3 / 10 : 0), 66);
     at.fill = at.box >= 54 ? 3 : 1;
     at.note = at.width - at.addr - at.box - 2;
+    at.name = at.box - 2 - at.fill - 1 - SIZE_COLUMNS - VT_PIC_PERM_WIDTH;
     return at;
 }
 
@@ -186,19 +190,12 @@ static const char *color_of(const struct vt_pic_row *row)
     return row->hole || row->kind >= VT_KIND_COUNT ? COLOR_DIM : kind_colors[row->kind];
 }
 
-/* Columns behind a row's name: blank, perm, two blanks, size, blank. */
-#define FIXED_COLUMNS (1 + 4 + 2 + 6 + 1)
-
-/* Columns behind a row's name: blank, perm, two blanks, size, blank. */
-#define FIXED_COLUMNS (1 + 4 + 2 + 6 + 1)
-
-/* The inside of a box, from its left side to its right. `text` may be empty: a row of air. */
-static void put_inside(struct painter *p, const struct vt_pic_box *box,
-                       const struct vt_pic_row *row, bool air)
+/* From the left side of a box to its right; what is free has open sides. `air`: no texts. */
+static void put_inside(struct painter *p, const struct vt_pic_row *row, bool air)
 {
-    bool folded = box->hole && !air && !row->pointer && row->size >= (UINT64_C(1) << 30);
+    bool folded = row->hole && !air && !row->pointer && row->size >= (UINT64_C(1) << 30);
     const char *side = folded      ? p->glyphs->fold
-                       : box->hole ? p->glyphs->free_vertical
+                       : row->hole ? p->glyphs->free_vertical
                                    : p->glyphs->vertical;
     unsigned inner = p->at.box - 2;
 
@@ -211,9 +208,11 @@ static void put_inside(struct painter *p, const struct vt_pic_box *box,
     } else if (row->pointer) {
         put_fitted(p, COLOR_STRONG, vt_pic_text_at(p->sketch, row->name), inner, true, false);
     } else {
-        put_fitted(p, color_of(row), vt_pic_text_at(p->sketch, row->name), inner - FIXED_COLUMNS,
-                   true, false);
-        vt_buf_printf(p->out, " %-4s  %6s ", row->perm, vt_pic_size_text(row->size).text);
+        unsigned name = p->at.name + (row->perm[0] ? 0 : VT_PIC_PERM_WIDTH);
+        put_fitted(p, color_of(row), vt_pic_text_at(p->sketch, row->name), name, true, false);
+        if (row->perm[0])
+            vt_buf_printf(p->out, " %s ", row->perm);
+        vt_buf_printf(p->out, " %6s ", vt_pic_size_text(row->size).text);
     }
     put(p, COLOR_DIM, side);
 }
@@ -224,10 +223,10 @@ static void put_blanks(struct painter *p, unsigned count)
 }
 
 /* A line of a box without an address, text or note. */
-static void put_air(struct painter *p, const struct vt_pic_box *box, const struct vt_pic_row *row)
+static void put_air(struct painter *p, const struct vt_pic_row *row)
 {
     put_blanks(p, p->at.addr + 1);
-    put_inside(p, box, row, true);
+    put_inside(p, row, true);
     vt_buf_char(p->out, '\n');
 }
 
@@ -250,8 +249,7 @@ static void put_arrow(struct painter *p, const char *arrow, const char *text)
     vt_buf_deinit(&both);
 }
 
-static void put_row(struct painter *p, const struct vt_pic_box *box, const struct vt_pic_row *row,
-                    bool lowest)
+static void put_row(struct painter *p, const struct vt_pic_row *row, bool lowest)
 {
     /* The lowest row begins where the box does: the border says so. */
     if (row->pointer || !lowest)
@@ -259,7 +257,7 @@ static void put_row(struct painter *p, const struct vt_pic_box *box, const struc
     else
         put_blanks(p, p->at.addr);
     put(p, COLOR_STRONG, row->pointer ? p->glyphs->pointer : " ");
-    put_inside(p, box, row, false);
+    put_inside(p, row, false);
     put_note(p, vt_pic_text_at(p->sketch, row->note));
 }
 
@@ -277,17 +275,17 @@ static void put_box(struct painter *p, const struct vt_pic_box *box)
     if (box->above)
         put_arrow(p, p->glyphs->down, vt_pic_text_at(p->sketch, box->above));
     for (unsigned i = 0; i < before; i++)
-        put_air(p, box, &rows[0]);
+        put_air(p, &rows[0]);
     for (size_t i = 0; i < box->row_count; i++) {
         if (box->hole && i > 0) { /* the break in a hole: its arrow first */
             for (; before < air; before++)
-                put_air(p, box, &rows[0]);
+                put_air(p, &rows[0]);
             put_arrow(p, p->glyphs->up, vt_pic_text_at(p->sketch, box->below));
         }
-        put_row(p, box, &rows[i], i == lowest);
+        put_row(p, &rows[i], i == lowest);
     }
     for (; before < air; before++)
-        put_air(p, box, &rows[lowest]);
+        put_air(p, &rows[lowest]);
     if (box->below && box->row_count == 1)
         put_arrow(p, p->glyphs->up, vt_pic_text_at(p->sketch, box->below));
 }
@@ -330,11 +328,36 @@ static void put_wrapped(struct painter *p, const char *color, struct vt_buf *tex
     vt_buf_clear(text);
 }
 
+/* "118 regions, 232.2M mapped (43.7M usable)": what is not usable is PROT_NONE. */
+static void add_sums(struct vt_buf *text, const struct vt_layout_sums *sums)
+{
+    uint64_t unusable = sums->bytes[VT_KIND_GUARD] + sums->bytes[VT_KIND_RESERVE];
+
+    vt_buf_printf(text, "%" PRIu64 " region%s, %s mapped", sums->total_regions,
+                  sums->total_regions == 1 ? "" : "s", vt_pic_size_text(sums->total_bytes).text);
+    if (unusable)
+        vt_buf_printf(text, " (%s usable)", vt_pic_size_text(sums->total_bytes - unusable).text);
+}
+
+static void add_aslr(struct vt_buf *text, const struct vt_picture_input *input)
+{
+    vt_buf_str(text, "ASLR ");
+    if (input->aslr_disabled)
+        vt_buf_str(text, "off for this process (personality)");
+    else if (input->aslr < 0)
+        vt_buf_str(text, "not known");
+    else
+        vt_buf_printf(text, "%s (randomize_va_space %d)",
+                      input->aslr == 0   ? "off"
+                      : input->aslr == 1 ? "on, but for the heap"
+                                         : "on",
+                      input->aslr);
+}
+
+/* Three lines, as a rule: what, when and how much, and how the machine lays it out. */
 static void put_header(struct painter *p)
 {
     const struct vt_picture_input *input = p->input;
-    const struct vt_layout_sums *sums = vt_layout_sums(input->layout);
-    uint64_t unusable = sums->bytes[VT_KIND_GUARD] + sums->bytes[VT_KIND_RESERVE];
     struct vt_buf text = {0};
 
     if (input->path && input->path[0])
@@ -346,32 +369,19 @@ static void put_header(struct painter *p)
     vt_buf_printf(&text, ", %s", p->facts->compat ? "32-bit" : "64-bit");
     if (input->type != VT_PROGRAM_UNKNOWN)
         vt_buf_printf(&text, " %s", vt_program_type_text(input->type));
-    if (input->moment) {
-        vt_buf_str(&text, ", ");
-        vt_pic_add_escaped(&text, input->moment, input->utf8);
-    }
     put_wrapped(p, COLOR_STRONG, &text, 2);
 
-    vt_buf_printf(&text, "%" PRIu64 " region%s, %s mapped", sums->total_regions,
-                  sums->total_regions == 1 ? "" : "s", vt_pic_size_text(sums->total_bytes).text);
-    if (unusable)
-        vt_buf_printf(&text, " (of which PROT_NONE: %s)", vt_pic_size_text(unusable).text);
-    if (!p->facts->compat)
-        vt_buf_printf(&text, "; %s",
-                      input->la57 ? "5-level page tables, 57-bit addresses"
-                                  : "4-level page tables, 48-bit addresses");
+    if (input->moment) {
+        vt_pic_add_escaped(&text, input->moment, input->utf8);
+        vt_buf_str(&text, ": ");
+    }
+    add_sums(&text, vt_layout_sums(input->layout));
     put_wrapped(p, COLOR_NONE, &text, 2);
-    vt_buf_str(&text, "ASLR ");
-    if (input->aslr_disabled)
-        vt_buf_str(&text, "off for this process (personality)");
-    else if (input->aslr < 0)
-        vt_buf_str(&text, "not known");
-    else
-        vt_buf_printf(&text, "%s (randomize_va_space %d)",
-                      input->aslr == 0   ? "off"
-                      : input->aslr == 1 ? "on, but for the heap"
-                                         : "on",
-                      input->aslr);
+
+    if (!p->facts->compat)
+        vt_buf_str(&text, input->la57 ? "5-level page tables, 57-bit addresses; "
+                                      : "4-level page tables, 48-bit addresses; ");
+    add_aslr(&text, input);
     put_wrapped(p, COLOR_NONE, &text, 2);
     vt_buf_char(p->out, '\n');
     vt_buf_deinit(&text);
@@ -383,9 +393,9 @@ static void put_footer(struct painter *p)
     struct vt_buf text = {0};
 
     vt_buf_char(p->out, '\n');
-    vt_buf_str(&text, "An address at a line is the end of what is below and the start of what is "
-                      "above; one beside a row is the row's start. Heights follow the logarithm "
-                      "of sizes.");
+    vt_buf_str(&text,
+               "An address at a line ends what is below and starts what is above; one beside a "
+               "row starts that. Boxes of one row grow with the logarithm of their size.");
     put_wrapped(p, COLOR_DIM, &text, 0);
     vt_buf_printf(&text, "%s executable %s writable %s read-only %s shortened", g->fill[3],
                   g->fill[2], g->fill[1], g->fold);

@@ -10,6 +10,7 @@
 struct vt_pic_columns {
     unsigned width; /* of everything */
     unsigned addr, box, fill, note;
+    unsigned name; /* of a row that has permissions */
 };
 
 struct vt_pic_columns vt_pic_columns(const struct vt_picture_input *input);

@@ -109,22 +109,22 @@ void vt_pic_add_hole_box(struct vt_pic_sketch *s, size_t index)
     }
     if (above && above->section == VT_PIC_STACK)
         box->above = vt_pic_format(s, "stack grows down");
-    else if (above && above->region.start == s->cells->area_start && !s->cells->bottom_up)
+    else if (index == s->cells->next_hole && !s->cells->bottom_up)
         box->above = vt_pic_format(s, "new mappings");
 
     bool break_here = marks->heap_start && marks->heap_end <= marks->heap_start &&
                       marks->heap_start >= hole->start && marks->heap_start < hole->end;
     if (break_here || (below && below->section == VT_PIC_HEAP))
         box->below = vt_pic_format(s, "heap grows up");
-    else if (below && below->region.end == s->cells->area_end && s->cells->bottom_up)
+    else if (index == s->cells->next_hole && s->cells->bottom_up)
         box->below = vt_pic_format(s, "new mappings");
 
     vt_pic_text name_ref = vt_pic_format(s, "%s", name);
-    struct vt_pic_row *row = vt_pic_add_row(s, hole->start, hole->end - hole->start);
+    struct vt_pic_row *row = vt_pic_add_row(s, hole->start, vt_pic_size(&s->cells->items[index]));
     row->name = name_ref;
     row->note = note;
     row->hole = true;
-    vt_pic_close_box(s, box, hole->end - hole->start);
+    vt_pic_close_box(s, box, row->size);
     if (break_here) {
         struct vt_pic_row inside = *row;
         vt_pic_add_pointer(s, marks->heap_start, &inside,

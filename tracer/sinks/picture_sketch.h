@@ -44,6 +44,8 @@ struct vt_pic_sketch {
     bool utf8;           /* texts may hold more than ASCII */
     bool wide;           /* there is room for whole sentences beside the boxes */
     unsigned note_width; /* columns for notes */
+    unsigned name_width; /* columns for the name of a row; with no permissions there are more: */
+#define VT_PIC_PERM_WIDTH 6
 
     struct vt_pic_row *rows;
     size_t row_count, row_capacity;

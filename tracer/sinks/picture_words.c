@@ -4,6 +4,7 @@
 #include "sinks/picture_words.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,8 @@ vt_pic_text vt_pic_region_note(struct vt_pic_sketch *s, const struct vt_region *
     if (huge)
         return vt_pic_format(s, "%s, pages of %s", vt_kind_name(region->kind),
                              vt_pic_size_text(object->page_size).text);
+    if (region->kind == VT_KIND_HEAP && (region->flags & VT_REGION_ARENA))
+        return vt_pic_format(s, s->wide ? "malloc arena (inferred)" : "arena (inferred)");
     if (!object || !object->name[0])
         return 0;
     if (!s->wide || !is_path(object))
@@ -71,53 +74,93 @@ vt_pic_text vt_pic_region_note(struct vt_pic_sketch *s, const struct vt_region *
     return vt_pic_escaped(s, prefix, object->name);
 }
 
-vt_pic_text vt_pic_counts(struct vt_pic_sketch *s, size_t low, size_t high)
+/* What some cells hold, by count. */
+struct counts {
+    uint64_t images, holes;
+    uint64_t kinds[VT_KIND_COUNT];
+};
+
+static struct counts count(const struct vt_pic_sketch *s, size_t low, size_t high)
 {
-    uint64_t counts[VT_KIND_COUNT] = {0};
-    uint64_t holes = 0, images = 0;
+    struct counts counts = {0};
     const struct vt_object *last = NULL; /* the image of the region before */
-    const char *separator = "";
-    unsigned most = s->wide ? 6 : 2;
-    vt_pic_text start = s->texts.length;
 
     for (size_t i = low; i < high; i++) {
         const struct vt_pic_cell *cell = &s->cells->items[i];
         if (cell->section == VT_PIC_FREE) {
-            holes++;
+            counts.holes++;
             continue;
         }
         if (cell->detail.image)
-            images += !last || !vt_object_same(last, cell->detail.image);
+            counts.images += !last || !vt_object_same(last, cell->detail.image);
         else if (cell->region.kind < VT_KIND_COUNT)
-            counts[cell->region.kind]++;
+            counts.kinds[cell->region.kind]++;
         last = cell->detail.image;
     }
-    if (images > 1) {
-        vt_buf_printf(&s->texts, "%" PRIu64 " images", images);
-        separator = ", ";
-        most--;
-    } else if (images == 1) { /* its kinds say more */
-        for (size_t i = low; i < high; i++) {
-            if (s->cells->items[i].detail.image && s->cells->items[i].region.kind < VT_KIND_COUNT)
-                counts[s->cells->items[i].region.kind]++;
-        }
+    if (counts.images != 1)
+        return counts;
+    counts.images = 0; /* of one its kinds say more */
+    for (size_t i = low; i < high; i++)
+        if (s->cells->items[i].detail.image && s->cells->items[i].region.kind < VT_KIND_COUNT)
+            counts.kinds[s->cells->items[i].region.kind]++;
+    return counts;
+}
+
+/* The next of them as text, the most frequent first: "12 anon". False when there is no other. */
+static bool next_count(struct counts *counts, char text[32])
+{
+    unsigned best = 0;
+
+    if (counts->images) {
+        snprintf(text, 32, "%" PRIu64 " images", counts->images);
+        counts->images = 0;
+        return true;
     }
-    while (most-- > 0) {
-        unsigned best = 0;
-        for (unsigned kind = 1; kind < VT_KIND_COUNT; kind++) {
-            if (counts[kind] > counts[best])
-                best = kind;
-        }
-        if (!counts[best])
+    for (unsigned kind = 1; kind < VT_KIND_COUNT; kind++)
+        if (counts->kinds[kind] > counts->kinds[best])
+            best = kind;
+    if (counts->kinds[best]) {
+        snprintf(text, 32, "%" PRIu64 " %s", counts->kinds[best], vt_kind_name((uint8_t)best));
+        counts->kinds[best] = 0;
+        return true;
+    }
+    if (!counts->holes)
+        return false;
+    snprintf(text, 32, "%" PRIu64 " hole%s", counts->holes, counts->holes == 1 ? "" : "s");
+    counts->holes = 0;
+    return true;
+}
+
+vt_pic_text vt_pic_counts(struct vt_pic_sketch *s, size_t low, size_t high, unsigned room)
+{
+    struct counts counts = count(s, low, high);
+    vt_pic_text start = s->texts.length;
+    char text[32], next[32];
+    bool more = next_count(&counts, text);
+
+    while (more) {
+        size_t used = s->texts.length - start;
+        more = next_count(&counts, next);
+        if (used && used + 2 + strlen(text) + (more ? 3 : 0) > room) {
+            vt_buf_str(&s->texts, s->utf8 ? ", …" : ", ~");
             break;
-        vt_buf_printf(&s->texts, "%s%" PRIu64 " %s", separator, counts[best],
-                      vt_kind_name((uint8_t)best));
-        counts[best] = 0;
-        separator = ", ";
+        }
+        vt_buf_str(&s->texts, used ? ", " : "");
+        vt_buf_str(&s->texts, text);
+        memcpy(text, next, sizeof(text));
     }
-    if (holes && s->wide)
-        vt_buf_printf(&s->texts, "%s%" PRIu64 " hole%s", separator, holes, holes == 1 ? "" : "s");
     return vt_pic_text_end(s, start);
+}
+
+vt_pic_text vt_pic_all_counts(struct vt_pic_sketch *s, size_t low, size_t high, bool same_perm)
+{
+    vt_pic_text start = s->texts.length;
+    vt_pic_text text = vt_pic_counts(s, low, high, UINT_MAX);
+
+    if (strlen(vt_pic_text_at(s, text)) <= s->name_width + (same_perm ? 0 : VT_PIC_PERM_WIDTH))
+        return text;
+    s->texts.length = start;
+    return 0;
 }
 
 vt_pic_text vt_pic_files(struct vt_pic_sketch *s, size_t low, size_t high)
