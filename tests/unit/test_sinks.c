@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,7 +26,8 @@
 
 #include "base/base.h"
 #include "base/buf.h"
-#include <vastrace/sink.h>
+#include "sinks/columns.h"
+#include "sinks/sink.h"
 
 #define GOLDEN SOURCE_DIR "/tests/golden/"
 #define KIB(n) ((uint64_t)(n)*1024)
@@ -759,6 +762,100 @@ static void test_colors_only_add(void **state)
     vt_buf_deinit(&plain);
 }
 
+/* The story as on a terminal of so many columns; 0: as in a file. */
+static void tell_at_width(void (*story)(struct vt_sink *), unsigned width, enum vt_color color,
+                          struct vt_buf *to)
+{
+    struct vt_sink *sink = create(scratch("width.txt"), NULL, color, false);
+
+    assert_int_equal(sink->width, 0);
+    sink->width = width;
+    story(sink);
+    vt_sink_destroy(sink);
+    read_file(scratch("width.txt"), to);
+}
+
+/* The words of a text, whatever stands between them. */
+static void words_of(struct vt_buf *text, struct vt_buf *words)
+{
+    vt_buf_clear(words);
+    for (char *rest, *word = strtok_r((char *)vt_buf_cstr(text), " \n", &rest); word;
+         word = strtok_r(NULL, " \n", &rest)) {
+        vt_buf_str(words, word);
+        vt_buf_char(words, ' ');
+    }
+}
+
+/* No line is wider than the terminal but for one long word at its end, or one that is for copying. */
+static void check_width(struct vt_buf *text, unsigned width)
+{
+    for (char *line = (char *)vt_buf_cstr(text), *end; *line; line = end + 1) {
+        end = strchr(line, '\n');
+        assert_non_null(end);
+        *end = '\0';
+        const char *word = strrchr(line, ' ');
+        if (vt_columns(line) > width && strncmp(line, "next: ", 6) != 0 &&
+            vt_columns(word ? word + 1 : line) <= width / 2)
+            fail_msg("in %u columns: %s", width, line);
+        *end = '\n';
+    }
+}
+
+static void test_text_folds(void **state)
+{
+    (void)state;
+    void (*const stories[])(struct vt_sink *) = {tell_plain, tell_all, tell_attached};
+    struct vt_buf text = {0}, words = {0}, usual = {0}, narrow = {0};
+
+    for (size_t i = 0; i < VT_COUNTOF(stories); i++) {
+        tell_at_width(stories[i], 0, VT_COLOR_NEVER, &text);
+        words_of(&text, &usual);
+        tell_at_width(stories[i], 127, VT_COLOR_NEVER, &text);
+        words_of(&text, &narrow);
+        for (unsigned width = 80; width < 250; width++) {
+            tell_at_width(stories[i], width, VT_COLOR_ALWAYS, &text);
+            check_width(&text, width);
+            tell_at_width(stories[i], width, VT_COLOR_NEVER, &text);
+            check_width(&text, width);
+            words_of(&text, &words);
+            assert_string_equal(vt_buf_cstr(&words), vt_buf_cstr(width < 128 ? &narrow : &usual));
+        }
+    }
+    vt_buf_deinit(&text);
+    vt_buf_deinit(&words);
+    vt_buf_deinit(&usual);
+    vt_buf_deinit(&narrow);
+}
+
+static void tell_all_narrow(struct vt_sink *sink)
+{
+    sink->width = 80;
+    tell_all(sink);
+}
+
+static void test_text_narrow(void **state)
+{
+    (void)state;
+    check(tell_all_narrow, "all-80.txt", VT_COLOR_NEVER, false);
+    check(tell_all_narrow, "all-80-color.txt", VT_COLOR_ALWAYS, false);
+}
+
+static void test_width_of_terminal(void **state)
+{
+    (void)state;
+    struct winsize size = {.ws_row = 24, .ws_col = 93};
+    int master, slave;
+    char name[64];
+
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+    assert_int_equal(ttyname_r(slave, name, sizeof(name)), 0);
+    struct vt_sink *sink = create(name, "text", VT_COLOR_AUTO, false);
+    assert_int_equal(sink->width, 93);
+    vt_sink_destroy(sink);
+    close(slave);
+    close(master);
+}
+
 /* Nothing that a traced program names its files reaches the terminal as it is. */
 static void test_text_is_tame(void **state)
 {
@@ -1177,6 +1274,9 @@ int main(void)
         cmocka_unit_test(test_jsonl),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_colors_only_add),
+        cmocka_unit_test(test_text_folds),
+        cmocka_unit_test(test_text_narrow),
+        cmocka_unit_test(test_width_of_terminal),
         cmocka_unit_test(test_text_is_tame),
         cmocka_unit_test(test_schema),
         cmocka_unit_test(test_schema_is_strict),

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -135,7 +137,8 @@ void vt_fold_line(struct vt_buf *out, size_t start, unsigned width, unsigned ind
         text += blanks;
         size_t length = strcspn(text, " ");
         unsigned columns = columns_of(text, length), clause = clause_columns(text);
-        bool begins = blanks > 1 && at + blanks + clause > width && indent + clause <= width;
+        bool begins = blanks > 1 && at + blanks + clause > width && indent + clause <= width &&
+                      at >= width / 2;
         if (at > indent && (begins || at + blanks + columns > width)) {
             /* Pagers forget colours at a line's end. */
             vt_buf_str(out, color ? "\033[0m\n" : "\n");
@@ -152,4 +155,11 @@ void vt_fold_line(struct vt_buf *out, size_t start, unsigned width, unsigned ind
         text += length;
     }
     free(line);
+}
+
+unsigned vt_terminal_width(int fd)
+{
+    struct winsize size;
+
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

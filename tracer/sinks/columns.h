@@ -26,10 +26,13 @@ unsigned vt_add_fitted(struct vt_buf *out, const char *text, unsigned columns, b
 
 /*
  * Fold the line that begins at this offset of `out` and is not ended yet into lines of at most
- * `width` columns, the following ones indented, each with its colours whole. It is broken at blanks; where two or more stand a
- * new clause begins, and a clause that fits on one line is kept on one. A word that is longer than
- * a line stays whole. What was broken can be told by the indentation alone: no text is lost.
+ * `width` columns, each with its colours whole, the following ones indented. It is broken at
+ * blanks; where two or more stand a new clause begins, which goes to the next line as a whole if
+ * it fits there and this one is half full. A word that is longer than a line is not broken.
  */
 void vt_fold_line(struct vt_buf *out, size_t start, unsigned width, unsigned indent);
+
+/* Columns of the terminal behind a descriptor; 0: it is no terminal, or does not say. */
+unsigned vt_terminal_width(int fd);
 
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "sinks/columns.h"
 
 /* Written out at the latest when this much is pending: a few hundred events a write(2). */
 #define FLUSH_AT ((size_t)64 * 1024)
@@ -168,6 +169,7 @@ int vt_sink_create(const struct vt_sink_config *config, struct vt_sink **sink, s
     }
     made->named = config->path && strcmp(config->path, "-") != 0;
     made->color = wants_color(config->color, made->fd);
+    made->width = vt_terminal_width(made->fd);
     made->quiet = config->quiet;
     made->measure = config->measure;
     *sink = made;

@@ -48,6 +48,7 @@ struct vt_sink {
     char *target;            /* for errors: `"out.txt"`, `to standard output` */
     bool named;              /* the output is a file that was asked for by name */
     bool color;              /* decided: paint it */
+    unsigned width;          /* columns of the terminal that it goes to; 0: none, or not known */
     bool quiet;              /* as configured */
     enum vt_measure measure; /* as configured */
     bool failed;             /* a failure was reported; the sink takes no more and says no more */

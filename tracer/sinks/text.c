@@ -18,48 +18,83 @@
 #include "sinks/fault.h"
 #include "sinks/words.h"
 
-/* Where the columns end or begin, without ids; each id shifts what follows by ID_WIDTH. */
-enum {
-    TIME_END = 10,
-    ID_WIDTH = 9, /* two spaces and the seven digits of the largest pid */
-    MARK_AT = 11, /* "?" of an uncertain event, in the gap */
-    CAUSE_AT = 12,
-    OP_AT = 22,
-    SIZE_END = 43, /* "thread-stack" at OP_AT + 2 and a size of six leave one space */
-    RANGE_AT = 45,
-    PERM_AT = 72, /* 25 is a range below 2^47 */
-    WHAT_AT = 78,
+/* Where the columns end or begin, without ids. */
+struct vt_text_columns {
+    size_t time_end;
+    size_t id_width; /* each id shifts what follows; seven digits have the largest pids */
+    bool one_id;     /* a thread's id stands in the process's column: it says both */
+    size_t cause_at; /* the "?" of an uncertain event stands before it */
+    size_t op_at;
+    size_t size_end; /* "thread-stack" at op_at + 2 and a size of six leave one space */
+    size_t range_at;
+    size_t perm_at; /* 25 is a range below 2^47 */
+    size_t what_at;
 };
+
+static const struct vt_text_columns usual_columns = {10, 9, false, 12, 22, 43, 45, 72, 78};
+
+/* For a terminal: with an id and all but the last column it is 80 wide. */
+static const struct vt_text_columns narrow_columns = {10, 8, true, 11, 20, 41, 42, 68, 74};
+
+/* From this width on the last column has room behind the usual ones, both ids included. */
+#define USUAL_WIDTH 128
+
+/* What is folded goes on in its own column, if that leaves as much room as this. */
+#define WHAT_ROOM 40
 
 /* How far the columns behind the ids are shifted. */
 static size_t shift(const struct vt_text *text)
 {
-    return (text->show_pid ? ID_WIDTH : 0) + (text->show_tid ? ID_WIDTH : 0);
+    size_t ids = (size_t)text->show_pid + text->show_tid;
+
+    return text->at->id_width * (text->at->one_id && ids ? 1 : ids);
+}
+
+/* Where the kind of a change stands, and what hangs on it. */
+static size_t kind_at(const struct vt_text *text)
+{
+    return text->at->op_at + 2 + shift(text);
+}
+
+static size_t what_at(const struct vt_text *text)
+{
+    return text->at->what_at + shift(text);
+}
+
+/* Where a change's line goes on when it is folded. */
+static unsigned fold_what_at(const struct vt_sink *sink)
+{
+    const struct vt_text *text = sink->state;
+
+    return (unsigned)(sink->width >= what_at(text) + WHAT_ROOM ? what_at(text) : kind_at(text));
 }
 
 static void titles(struct vt_sink *sink)
 {
     struct vt_text *text = sink->state;
+    const struct vt_text_columns *at = text->at;
     size_t by = shift(text);
 
     vt_text_line_begin(sink);
     vt_text_paint(sink, VT_STYLE_TITLE);
-    vt_text_right(sink, TIME_END, "time", 4);
-    if (text->show_pid)
-        vt_text_right(sink, TIME_END + ID_WIDTH, "pid", 3);
+    vt_text_right(sink, at->time_end, "time", 4);
+    if (text->show_pid && !(at->one_id && text->show_tid))
+        vt_text_right(sink, at->time_end + at->id_width, "pid", 3);
     if (text->show_tid)
-        vt_text_right(sink, TIME_END + by, "tid", 3);
-    vt_text_pad(sink, CAUSE_AT + by);
+        vt_text_right(sink, at->time_end + by, "tid", 3);
+    vt_text_pad(sink, at->cause_at + by);
     vt_buf_str(&sink->out, "cause");
-    vt_text_pad(sink, OP_AT + by);
+    vt_text_pad(sink, at->op_at + by);
     vt_buf_str(&sink->out, "change");
-    vt_text_right(sink, SIZE_END + by, "size", 4);
-    vt_text_pad(sink, RANGE_AT + by);
+    vt_text_right(sink, at->size_end + by, "size", 4);
+    vt_text_pad(sink, at->range_at + by);
     vt_buf_str(&sink->out, "range");
-    vt_text_pad(sink, PERM_AT + by);
+    vt_text_pad(sink, at->perm_at + by);
     vt_buf_str(&sink->out, "perm");
-    vt_text_pad(sink, WHAT_AT + by);
-    vt_buf_str(&sink->out, "what");
+    if (!at->one_id) { /* in a narrow terminal it goes on below */
+        vt_text_pad(sink, at->what_at + by);
+        vt_buf_str(&sink->out, "what");
+    }
     vt_text_plain(sink);
     vt_text_line_end(sink);
     text->titled = true;
@@ -84,10 +119,12 @@ static void learn_ids(struct vt_sink *sink, const struct vt_event *event)
         titles(sink);
 }
 
-/* Time, ids, mark and cause; the line goes on at OP_AT. */
+/* Time, ids, mark and cause; the line goes on at the op. */
 static void lead(struct vt_sink *sink, const struct vt_event *event)
 {
     struct vt_text *text = sink->state;
+    const struct vt_text_columns *at = text->at;
+    size_t by = shift(text);
     uint64_t us = event->time_ns > 0 ? ((uint64_t)event->time_ns + 500) / 1000 : 0;
     char bytes[32];
     struct vt_buf time = {.data = bytes, .capacity = sizeof(bytes)};
@@ -96,18 +133,19 @@ static void lead(struct vt_sink *sink, const struct vt_event *event)
     vt_buf_char(&time, '.');
     for (uint64_t unit = 100000; unit > 0; unit /= 10)
         vt_buf_char(&time, (char)('0' + us / unit % 10));
-    vt_text_right(sink, TIME_END, time.data, time.length);
-    if (text->show_pid)
-        vt_text_number_at(sink, TIME_END + ID_WIDTH, (uint64_t)event->pid);
+    vt_text_right(sink, at->time_end, time.data, time.length);
+    if (text->show_pid && !(at->one_id && text->show_tid))
+        vt_text_number_at(sink, at->time_end + at->id_width, (uint64_t)event->pid);
     if (text->show_tid)
-        vt_text_number_at(sink, TIME_END + shift(text), (uint64_t)event->tid);
+        vt_text_number_at(sink, at->time_end + by, (uint64_t)event->tid);
     if (event->uncertain) {
-        vt_text_pad(sink, MARK_AT + shift(text));
+        if (at->cause_at - at->time_end > 1)
+            vt_text_pad(sink, at->cause_at - 1 + by);
         vt_text_paint(sink, VT_STYLE_DOUBT);
         vt_buf_char(&sink->out, '?');
         vt_text_plain(sink);
     } else {
-        vt_text_pad(sink, CAUSE_AT + shift(text));
+        vt_text_pad(sink, at->cause_at + by);
     }
     vt_buf_str(&sink->out, vt_event_cause_name(event));
 }
@@ -178,7 +216,7 @@ static void clause(struct what *what)
     if (what->begun)
         vt_buf_str(&what->sink->out, "  ");
     else
-        vt_text_pad(what->sink, WHAT_AT + shift(what->sink->state));
+        vt_text_pad(what->sink, what_at(what->sink->state));
     what->begun = true;
 }
 
@@ -211,7 +249,7 @@ static void what_it_was(struct what *what, const struct vt_change *change)
     }
 }
 
-enum { STRETCHES = 5 }; /* more than these on one line help nobody */
+enum { STRETCHES = 8 }; /* more than these help nobody */
 
 /*
  * Which part is which, where a change holds several kinds: "relro, data from
@@ -325,7 +363,7 @@ static void what_note(struct what *what, const struct vt_event *event)
     vt_text_name(what->sink, event->note);
 }
 
-/* One change's line, which stands at OP_AT; `first`: it is the event's first line. */
+/* One change's line, which stands at the op; `first`: it is the event's first line. */
 static void change_line(struct vt_sink *sink, const struct vt_event *event, size_t index,
                         uint64_t heap, bool first)
 {
@@ -335,22 +373,25 @@ static void change_line(struct vt_sink *sink, const struct vt_event *event, size
     const struct vt_region *region = change->op == VT_CHANGE_GONE ? &change->before
                                                                   : &change->after;
     struct vt_buf *out = &sink->out;
-    size_t by = shift(sink->state);
+    struct vt_text *text = sink->state;
+    const struct vt_text_columns *at = text->at;
+    size_t by = shift(text);
     struct what what = {.sink = sink};
     char perm[5];
 
+    text->fold_at = fold_what_at(sink);
     vt_text_paint(sink, vt_text_kind_style(region->kind));
     vt_buf_char(out, (char)change->op);
     vt_buf_char(out, ' ');
     vt_buf_str(out, vt_kind_name(region->kind));
     vt_text_plain(sink);
-    vt_text_size_at(sink, SIZE_END + by, change->end - change->start);
-    vt_text_pad(sink, RANGE_AT + by);
+    vt_text_size_at(sink, at->size_end + by, change->end - change->start);
+    vt_text_pad(sink, at->range_at + by);
     vt_text_paint(sink,
                   change->op == VT_CHANGE_GONE ? VT_STYLE_FAINT : vt_text_kind_style(region->kind));
     add_range(out, change->start, change->end);
     vt_text_plain(sink);
-    vt_text_pad(sink, PERM_AT + by);
+    vt_text_pad(sink, at->perm_at + by);
     vt_buf_str(out, vt_prot_text(region->prot, region->flags, perm));
 
     if (change->op == VT_CHANGE_ALTERED || change->op == VT_CHANGE_MOVED)
@@ -429,7 +470,7 @@ static void add_program(struct vt_sink *sink, const struct vt_exec_info *exec)
 }
 
 /*
- * What a cause says of itself in front of its changes. Each writes at OP_AT
+ * What a cause says of itself in front of its changes. Each writes at the op
  * and leaves the line open, or writes nothing and returns false: then the
  * first change's line is the event's first.
  */
@@ -587,26 +628,29 @@ static void neighbour_line(struct vt_sink *sink, const char *where, const struct
                            vt_addr addr)
 {
     struct vt_buf *out = &sink->out;
-    size_t by = shift(sink->state);
+    struct vt_text *text = sink->state;
+    const struct vt_text_columns *at = text->at;
+    size_t by = shift(text);
     char perm[5];
 
     if (r->start >= r->end)
         return;
     vt_text_line_end(sink);
+    text->fold_at = fold_what_at(sink);
     vt_text_line_begin(sink);
-    vt_text_pad(sink, CAUSE_AT + by);
+    vt_text_pad(sink, at->cause_at + by);
     vt_text_paint(sink, VT_STYLE_FAINT);
     vt_buf_str(out, where);
     vt_text_plain(sink);
-    vt_text_pad(sink, OP_AT + by);
+    vt_text_pad(sink, at->op_at + by);
     vt_text_paint(sink, vt_text_kind_style(r->kind));
     vt_buf_str(out, "  ");
     vt_buf_str(out, vt_kind_name(r->kind));
     vt_text_plain(sink);
-    vt_text_size_at(sink, SIZE_END + by, r->end - r->start);
-    vt_text_pad(sink, RANGE_AT + by);
+    vt_text_size_at(sink, at->size_end + by, r->end - r->start);
+    vt_text_pad(sink, at->range_at + by);
     add_range(out, r->start, r->end);
-    vt_text_pad(sink, PERM_AT + by);
+    vt_text_pad(sink, at->perm_at + by);
     vt_buf_str(out, vt_prot_text(r->prot, r->flags, perm));
     struct what what = {.sink = sink};
     if (r->object) {
@@ -690,8 +734,11 @@ static void add_source(struct vt_sink *sink, const char *file, unsigned line)
 
 static void begin_frame(struct vt_sink *sink)
 {
+    struct vt_text *text = sink->state;
+
+    text->fold_at = (unsigned)kind_at(text) + 2;
     vt_text_line_begin(sink);
-    vt_text_pad(sink, OP_AT + 2 + shift(sink->state));
+    vt_text_pad(sink, kind_at(text));
     vt_text_paint(sink, VT_STYLE_FAINT);
 }
 
@@ -761,6 +808,7 @@ static int text_begin(struct vt_sink *sink, const struct vt_run *run, struct vt_
     struct vt_text *text = sink->state;
 
     (void)err;
+    text->at = sink->width && sink->width < USUAL_WIDTH ? &narrow_columns : &usual_columns;
     text->show_pid = run->multiple;
     text->verify = run->verify;
     vt_text_summary_begin(sink, run);
@@ -780,6 +828,7 @@ static int text_event(struct vt_sink *sink, const struct vt_event *event, struct
     if (ends && event->exit && event->exit->root) {
         /* The closing line stands out of the columns: it is about the whole. */
         if (!sink->quiet) {
+            text->fold_at = VT_TEXT_FOLD;
             vt_text_line_begin(sink);
             add_ending(sink, event, true);
             vt_text_line_end(sink);
@@ -788,12 +837,13 @@ static int text_event(struct vt_sink *sink, const struct vt_event *event, struct
     }
 
     learn_ids(sink, event);
+    text->fold_at = (unsigned)kind_at(text);
     vt_text_line_begin(sink);
     lead(sink, event);
 
     uint64_t heap = heap_before(event);
     size_t before = sink->out.length;
-    vt_text_pad(sink, OP_AT + shift(text));
+    vt_text_pad(sink, text->at->op_at + shift(text));
     bool first = true;
     if (causes[event->cause].say(sink, event)) {
         if (event->note) {
@@ -812,7 +862,7 @@ static int text_event(struct vt_sink *sink, const struct vt_event *event, struct
         if (folded || lines == NO_LINES)
             continue;
         if (!first)
-            vt_text_pad(sink, OP_AT + shift(text));
+            vt_text_pad(sink, text->at->op_at + shift(text));
         change_line(sink, event, i, heap, first);
         heap += (uint64_t)heap_growth(change);
         first = false;

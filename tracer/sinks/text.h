@@ -37,9 +37,11 @@ struct vt_text {
     size_t line_start; /* offset in sink->out */
     size_t hidden;     /* bytes of it that take no column: colours */
     bool painted;      /* a colour is on */
+    unsigned fold_at;  /* where it goes on if the terminal is too narrow; 0: it is left alone */
 
     /* columns */
-    bool titled; /* the titles have been printed */
+    const struct vt_text_columns *at; /* text.c's */
+    bool titled;                      /* the titles have been printed */
     bool show_pid;
     bool show_tid;
     pid_t first_pid; /* 0: no event yet */
@@ -56,6 +58,9 @@ struct vt_text {
     struct vt_text_process others[VT_TEXT_OTHERS]; /* largest peaks first */
 };
 
+/* Where lines go on that stand in no columns. */
+#define VT_TEXT_FOLD 2
+
 /* Styles, as SGR parameters. */
 #define VT_STYLE_TITLE  "2" /* column titles: faint */
 #define VT_STYLE_FAINT  "2"
@@ -67,6 +72,7 @@ struct vt_text {
 /* The SGR parameters of a kind; "" for none. */
 const char *vt_text_kind_style(uint8_t kind);
 
+/* A line, and on a narrow terminal the lines that it is folded into. */
 void vt_text_line_begin(struct vt_sink *sink);
 void vt_text_line_end(struct vt_sink *sink);
 

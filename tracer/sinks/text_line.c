@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/escape.h"
+#include "sinks/columns.h"
 #include "sinks/words.h"
 
 /* Executable green, data warm, heap and stacks strong, what cannot be used faint. */
@@ -53,6 +54,10 @@ void vt_text_line_begin(struct vt_sink *sink)
 
 void vt_text_line_end(struct vt_sink *sink)
 {
+    const struct vt_text *text = sink->state;
+
+    if (sink->width && text->fold_at)
+        vt_fold_line(&sink->out, text->line_start, sink->width, text->fold_at);
     vt_buf_char(&sink->out, '\n');
     vt_text_line_begin(sink);
 }

@@ -349,6 +349,7 @@ static void next(struct vt_sink *sink, struct vt_text *text)
 {
     struct vt_buf *out = &sink->out;
 
+    text->fold_at = 0; /* what is copied from here stays in one piece */
     if (text->left) {
         vt_buf_printf(out, "next: vastrace layout %d", (int)text->left);
         vt_text_line_end(sink);
@@ -365,6 +366,7 @@ void vt_text_summary_end(struct vt_sink *sink, const struct vt_summary *summary)
     const struct vt_exactness *exact = &summary->exactness;
     struct vt_buf *out = &sink->out;
 
+    text->fold_at = VT_TEXT_FOLD;
     vt_text_line_begin(sink);
     /* With one process its closing line stands right above, and names it. */
     bool named = text->root_count + text->other_count > 1;
