@@ -14,12 +14,9 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "sinks/aslr.h"
+#include "sinks/columns.h"
+#include "sinks/style.h"
 #include "sinks/words.h"
-
-#define FAINT  "2"
-#define STRONG "1"
-#define GOOD   "32"
-#define DOUBT  "33"
 
 enum { NARROW = 80, WIDE = 118, WORDS_MOST = 100, LABEL = 13 };
 
@@ -51,31 +48,21 @@ static void painted(struct page *p, const char *style, const char *format, ...)
         vt_buf_str(p->out, "\033[0m");
 }
 
-/* A paragraph, wrapped; a label stands in a margin of its own. */
+/* A paragraph, folded; a label stands in a margin of its own. */
 static void paragraph(struct page *p, const char *label, const char *text)
 {
-    size_t room = (p->width < WORDS_MOST ? p->width : WORDS_MOST) - LABEL;
-    painted(p, STRONG, "%-*s", LABEL, label);
-    for (size_t column = 0; *text;) {
-        size_t length = strcspn(text, " ");
-        if (column && column + 1 + length > room) {
-            vt_buf_printf(p->out, "\n%*s", LABEL, "");
-            column = 0;
-        } else if (column) {
-            vt_buf_char(p->out, ' ');
-            column++;
-        }
-        vt_buf_add(p->out, text, length);
-        column += length;
-        text += length + strspn(text + length, " ");
-    }
+    size_t start = p->out->length;
+
+    painted(p, VT_STYLE_STRONG, "%-*s", LABEL, label);
+    vt_buf_str(p->out, text);
+    vt_fold_line(p->out, start, p->width < WORDS_MOST ? p->width : WORDS_MOST, LABEL);
     vt_buf_char(p->out, '\n');
 }
 
 static void title(struct page *p, const char *text)
 {
     vt_buf_char(p->out, '\n');
-    painted(p, STRONG, "%s", text);
+    painted(p, VT_STYLE_STRONG, "%s", text);
     vt_buf_char(p->out, '\n');
 }
 
@@ -109,7 +96,7 @@ static bool is_uneven(const struct vt_entropy *e)
 
 static void label(struct page *p, const char *text)
 {
-    painted(p, FAINT, "%-24s", text);
+    painted(p, VT_STYLE_FAINT, "%-24s", text);
 }
 
 static void name(struct page *p, const char *raw)
@@ -143,7 +130,8 @@ static void head(struct page *p)
     vt_buf_str(p->out, ", each ended before its first instruction\n");
     if (aslr->interrupted) {
         label(p, "");
-        painted(p, DOUBT, "%s: %zu of %zu launches", aslr->interrupted, aslr->made, aslr->asked);
+        painted(p, VT_STYLE_DOUBT, "%s: %zu of %zu launches", aslr->interrupted, aslr->made,
+                aslr->asked);
         vt_buf_char(p->out, '\n');
     }
 }
@@ -182,7 +170,7 @@ static void settings(struct page *p)
     if (s->personality < 0)
         vt_buf_str(p->out, "not readable here");
     else if (s->personality & VT_ASLR_OFF)
-        painted(p, DOUBT, "ADDR_NO_RANDOMIZE: nothing is randomised (%s)",
+        painted(p, VT_STYLE_DOUBT, "ADDR_NO_RANDOMIZE: nothing is randomised (%s)",
                 p->aslr->no_aslr ? "--no-aslr" : "inherited");
     else
         vt_buf_str(p->out, "leaves randomisation on");
@@ -214,8 +202,8 @@ static void measures(struct page *p, const struct vt_entropy *e)
     else
         vt_buf_printf(p->out, "%7s", "-");
     painted(p,
-            is_uneven(e) ? DOUBT
-            : e->moved   ? GOOD
+            is_uneven(e) ? VT_STYLE_DOUBT
+            : e->moved   ? VT_STYLE_GOOD
                          : "",
             "%7s%s", bits, is_uneven(e) ? "~" : " ");
     vt_buf_printf(p->out, "%11s", interval);
@@ -229,8 +217,8 @@ static void parts(struct page *p)
 {
     bool wide = p->width >= WIDE;
     vt_buf_char(p->out, '\n');
-    painted(p, FAINT, "%-12s%13s%13s%8s%7s%7s %11s%8s%s", "part", "lowest", "highest", "span",
-            "step", "bits", "95%", "proven", wide ? "  what" : "");
+    painted(p, VT_STYLE_FAINT, "%-12s%13s%13s%8s%7s%7s %11s%8s%s", "part", "lowest", "highest",
+            "span", "step", "bits", "95%", "proven", wide ? "  what" : "");
     vt_buf_char(p->out, '\n');
     for (int part = 0; part < VT_ASLR_PART_COUNT; part++) {
         const struct vt_entropy *e = &p->a->parts[part];
@@ -241,7 +229,7 @@ static void parts(struct page *p)
         size_at(p, 8, e->highest - e->lowest);
         measures(p, e);
         if (wide)
-            painted(p, FAINT, "  %s", vt_aslr_part_words((enum vt_aslr_part)part));
+            painted(p, VT_STYLE_FAINT, "  %s", vt_aslr_part_words((enum vt_aslr_part)part));
         vt_buf_char(p->out, '\n');
     }
 }
@@ -268,7 +256,8 @@ static void promise(struct page *p)
     if (!used)
         return;
     vt_buf_char(p->out, '\n');
-    painted(p, agree ? GOOD : DOUBT, "%s promises %d bits to %s; what was measured %s.",
+    painted(p, agree ? VT_STYLE_GOOD : VT_STYLE_DOUBT,
+            "%s promises %d bits to %s; what was measured %s.",
             p->aslr->class_bits == 32 ? "mmap_rnd_compat_bits" : "mmap_rnd_bits", p->a->promised,
             text, agree ? "agrees" : "differs");
     vt_buf_char(p->out, '\n');
@@ -280,11 +269,12 @@ static void promise(struct page *p)
 static void bit(struct page *p, const struct vt_entropy *e, unsigned number)
 {
     if (!(e->moved >> number & 1)) {
-        painted(p, FAINT, ".");
+        painted(p, VT_STYLE_FAINT, ".");
         return;
     }
     size_t tenths = (20 * e->set[number] + e->count) / (2 * e->count);
-    painted(p, e->odd_bits >> number & 1 ? DOUBT : GOOD, "%zu", tenths > 9 ? 9 : tenths);
+    painted(p, e->odd_bits >> number & 1 ? VT_STYLE_DOUBT : VT_STYLE_GOOD, "%zu",
+            tenths > 9 ? 9 : tenths);
 }
 
 static void bits(struct page *p)
@@ -300,9 +290,9 @@ static void bits(struct page *p)
     while (top > 32 && !(all >> (top - 8)))
         top -= 8;
     title(p, "Bits that moved");
-    painted(p, FAINT, "%-*s", LABEL, "bit");
+    painted(p, VT_STYLE_FAINT, "%-*s", LABEL, "bit");
     for (unsigned i = top; i > 0; i -= 8)
-        painted(p, FAINT, i > 8 ? "%-9u" : "%u", i - 1);
+        painted(p, VT_STYLE_FAINT, i > 8 ? "%-9u" : "%u", i - 1);
     vt_buf_char(p->out, '\n');
     for (int part = 0; part < VT_ASLR_PART_COUNT; part++) {
         if (!p->a->present[part])
@@ -383,8 +373,8 @@ static void telling(struct page *p)
             continue;
         if (!any) {
             title(p, "Distances that move less than the two parts do");
-            painted(p, FAINT, "%-24s%14s%8s%7s%7s %11s%8s", "distance", "least", "span", "step",
-                    "bits", "95%", "proven");
+            painted(p, VT_STYLE_FAINT, "%-24s%14s%8s%7s%7s %11s%8s", "distance", "least", "span",
+                    "step", "bits", "95%", "proven");
             vt_buf_char(p->out, '\n');
         }
         any = true;

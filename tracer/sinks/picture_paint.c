@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "sinks/columns.h"
+#include "sinks/style.h"
 #include "sinks/words.h"
 
 /* Everything that is drawn and is not text, in both alphabets. Each is one column wide. */
@@ -29,20 +30,6 @@ static const struct glyphs unicode_glyphs = {
 static const struct glyphs ascii_glyphs = {
     "-", ".", "|", ":", "~", "+", "+", "+", "+", "+", "+", "^", "v", ">", "~", {" ", ".", "=", "#"},
 };
-
-/* SGR parameters. Eight colours and attributes only, so that any palette stays readable. */
-static const char *const kind_colors[VT_KIND_COUNT] = {
-    [VT_KIND_TEXT] = "32",   [VT_KIND_RODATA] = "36",   [VT_KIND_DATA] = "33",
-    [VT_KIND_BSS] = "33",    [VT_KIND_RELRO] = "36",    [VT_KIND_TLS] = "33",
-    [VT_KIND_HEAP] = "1;35", [VT_KIND_STACK] = "1;34",  [VT_KIND_THREAD_STACK] = "34",
-    [VT_KIND_ANON] = "35",   [VT_KIND_FILE] = "0",      [VT_KIND_SHM] = "31",
-    [VT_KIND_GUARD] = "2",   [VT_KIND_RESERVE] = "2",   [VT_KIND_VDSO] = "32",
-    [VT_KIND_VVAR] = "36",   [VT_KIND_VSYSCALL] = "32", [VT_KIND_OTHER] = "0",
-};
-
-#define COLOR_DIM    "2"
-#define COLOR_STRONG "1"
-#define COLOR_NONE   ""
 
 struct painter {
     const struct vt_pic_sketch *sketch;
@@ -104,7 +91,7 @@ static void put_fitted(struct painter *p, const char *color, const char *text, u
 
     put(p, color, vt_buf_cstr(&fitted));
     if (pad)
-        put_times(p, COLOR_NONE, " ", columns - used);
+        put_times(p, VT_STYLE_NONE, " ", columns - used);
     p->out->failed |= fitted.failed;
     vt_buf_deinit(&fitted);
 }
@@ -113,7 +100,7 @@ static void put_note(struct painter *p, const char *note)
 {
     if (note[0] && p->at.note >= 8) {
         vt_buf_char(p->out, ' ');
-        put_fitted(p, COLOR_DIM, note, p->at.note, false, strchr(note, '/') != NULL);
+        put_fitted(p, VT_STYLE_FAINT, note, p->at.note, false, strchr(note, '/') != NULL);
     }
     vt_buf_char(p->out, '\n');
 }
@@ -154,28 +141,28 @@ static void put_border(struct painter *p, enum border border, vt_addr addr, bool
     unsigned inner = p->at.box - 2;
 
     if (named)
-        put_addr(p, COLOR_NONE, addr, border == BORDER_TOP);
+        put_addr(p, VT_STYLE_NONE, addr, border == BORDER_TOP);
     else
-        put_times(p, COLOR_NONE, " ", p->at.addr);
+        put_times(p, VT_STYLE_NONE, " ", p->at.addr);
     vt_buf_char(p->out, ' ');
-    put(p, COLOR_DIM, style->left);
+    put(p, VT_STYLE_FAINT, style->left);
     if (title[0]) {
         unsigned room = inner - (size[0] ? (unsigned)strlen(size) + 6 : 3);
         unsigned used = (unsigned)vt_min(vt_columns(title), room);
-        put(p, COLOR_DIM, style->line);
+        put(p, VT_STYLE_FAINT, style->line);
         vt_buf_char(p->out, ' ');
-        put_fitted(p, COLOR_STRONG, title, used, true, false);
+        put_fitted(p, VT_STYLE_STRONG, title, used, true, false);
         vt_buf_char(p->out, ' ');
         inner -= used + 3;
     }
     if (size[0]) {
         unsigned used = (unsigned)strlen(size) + 3;
-        put_times(p, COLOR_DIM, style->line, inner - used);
+        put_times(p, VT_STYLE_FAINT, style->line, inner - used);
         vt_buf_printf(p->out, " %s ", size);
         inner = 1;
     }
-    put_times(p, COLOR_DIM, style->line, inner);
-    put(p, COLOR_DIM, style->right);
+    put_times(p, VT_STYLE_FAINT, style->line, inner);
+    put(p, VT_STYLE_FAINT, style->right);
     put_note(p, box ? vt_pic_text_at(p->sketch, box->title_note) : "");
 }
 
@@ -187,7 +174,7 @@ static const char *fill_of(const struct painter *p, const struct vt_pic_row *row
 
 static const char *color_of(const struct vt_pic_row *row)
 {
-    return row->hole || row->kind >= VT_KIND_COUNT ? COLOR_DIM : kind_colors[row->kind];
+    return row->hole || row->kind >= VT_KIND_COUNT ? VT_STYLE_FAINT : vt_kind_style(row->kind);
 }
 
 /* From the left side of a box to its right; what is free has open sides. `air`: no texts. */
@@ -199,14 +186,14 @@ static void put_inside(struct painter *p, const struct vt_pic_row *row, bool air
                                    : p->glyphs->vertical;
     unsigned inner = p->at.box - 2;
 
-    put(p, COLOR_DIM, side);
+    put(p, VT_STYLE_FAINT, side);
     put_times(p, color_of(row), fill_of(p, row), p->at.fill);
     vt_buf_char(p->out, ' ');
     inner -= p->at.fill + 1;
     if (air) {
-        put_times(p, COLOR_NONE, " ", inner);
+        put_times(p, VT_STYLE_NONE, " ", inner);
     } else if (row->pointer) {
-        put_fitted(p, COLOR_STRONG, vt_pic_text_at(p->sketch, row->name), inner, true, false);
+        put_fitted(p, VT_STYLE_STRONG, vt_pic_text_at(p->sketch, row->name), inner, true, false);
     } else {
         unsigned name = p->at.name + (row->perm[0] ? 0 : VT_PIC_PERM_WIDTH);
         put_fitted(p, color_of(row), vt_pic_text_at(p->sketch, row->name), name, true, false);
@@ -214,12 +201,12 @@ static void put_inside(struct painter *p, const struct vt_pic_row *row, bool air
             vt_buf_printf(p->out, " %s ", row->perm);
         vt_buf_printf(p->out, " %6s ", vt_pic_size_text(row->size).text);
     }
-    put(p, COLOR_DIM, side);
+    put(p, VT_STYLE_FAINT, side);
 }
 
 static void put_blanks(struct painter *p, unsigned count)
 {
-    put_times(p, COLOR_NONE, " ", count);
+    put_times(p, VT_STYLE_NONE, " ", count);
 }
 
 /* A line of a box without an address, text or note. */
@@ -239,11 +226,11 @@ static void put_arrow(struct painter *p, const char *arrow, const char *text)
     vt_buf_printf(&both, "%s %s", arrow, text);
     unsigned used = (unsigned)vt_min(vt_columns(vt_buf_cstr(&both)), inner);
     put_blanks(p, p->at.addr + 1);
-    put(p, COLOR_DIM, p->glyphs->free_vertical);
+    put(p, VT_STYLE_FAINT, p->glyphs->free_vertical);
     put_blanks(p, (inner - used) / 2);
-    put_fitted(p, COLOR_STRONG, vt_buf_cstr(&both), used, true, false);
+    put_fitted(p, VT_STYLE_STRONG, vt_buf_cstr(&both), used, true, false);
     put_blanks(p, inner - used - (inner - used) / 2);
-    put(p, COLOR_DIM, p->glyphs->free_vertical);
+    put(p, VT_STYLE_FAINT, p->glyphs->free_vertical);
     vt_buf_char(p->out, '\n');
     p->out->failed |= both.failed;
     vt_buf_deinit(&both);
@@ -253,10 +240,10 @@ static void put_row(struct painter *p, const struct vt_pic_row *row, bool lowest
 {
     /* The lowest row begins where the box does: the border says so. */
     if (row->pointer || !lowest)
-        put_addr(p, row->pointer ? COLOR_STRONG : COLOR_DIM, row->start, false);
+        put_addr(p, row->pointer ? VT_STYLE_STRONG : VT_STYLE_FAINT, row->start, false);
     else
         put_blanks(p, p->at.addr);
-    put(p, COLOR_STRONG, row->pointer ? p->glyphs->pointer : " ");
+    put(p, VT_STYLE_STRONG, row->pointer ? p->glyphs->pointer : " ");
     put_inside(p, row, false);
     put_note(p, vt_pic_text_at(p->sketch, row->note));
 }
@@ -369,20 +356,20 @@ static void put_header(struct painter *p)
     vt_buf_printf(&text, ", %s", p->facts->compat ? "32-bit" : "64-bit");
     if (input->type != VT_PROGRAM_UNKNOWN)
         vt_buf_printf(&text, " %s", vt_program_type_text(input->type));
-    put_wrapped(p, COLOR_STRONG, &text, 2);
+    put_wrapped(p, VT_STYLE_STRONG, &text, 2);
 
     if (input->moment) {
         vt_pic_add_escaped(&text, input->moment, input->utf8);
         vt_buf_str(&text, ": ");
     }
     add_sums(&text, vt_layout_sums(input->layout));
-    put_wrapped(p, COLOR_NONE, &text, 2);
+    put_wrapped(p, VT_STYLE_NONE, &text, 2);
 
     if (!p->facts->compat)
         vt_buf_str(&text, input->la57 ? "5-level page tables, 57-bit addresses; "
                                       : "4-level page tables, 48-bit addresses; ");
     add_aslr(&text, input);
-    put_wrapped(p, COLOR_NONE, &text, 2);
+    put_wrapped(p, VT_STYLE_NONE, &text, 2);
     vt_buf_char(p->out, '\n');
     vt_buf_deinit(&text);
 }
@@ -396,16 +383,16 @@ static void put_footer(struct painter *p)
     vt_buf_str(&text,
                "An address at a line ends what is below and starts what is above; one beside a "
                "row starts that. Boxes of one row grow with the logarithm of their size.");
-    put_wrapped(p, COLOR_DIM, &text, 0);
+    put_wrapped(p, VT_STYLE_FAINT, &text, 0);
     vt_buf_printf(&text, "%s executable %s writable %s read-only %s shortened", g->fill[3],
                   g->fill[2], g->fill[1], g->fold);
-    put_wrapped(p, COLOR_DIM, &text, 0);
+    put_wrapped(p, VT_STYLE_FAINT, &text, 0);
     if (p->facts->compat) {
         vt_buf_str(&text, "The kernel lies above 4 GiB, where 32-bit pointers do not reach.");
-        put_wrapped(p, COLOR_DIM, &text, 0);
+        put_wrapped(p, VT_STYLE_FAINT, &text, 0);
     } else if (p->input->kernel) {
         vt_buf_printf(&text, "Kernel half: %s.", p->input->kernel->source);
-        put_wrapped(p, COLOR_DIM, &text, 0);
+        put_wrapped(p, VT_STYLE_FAINT, &text, 0);
     }
     vt_buf_deinit(&text);
 }

@@ -380,7 +380,7 @@ static void change_line(struct vt_sink *sink, const struct vt_event *event, size
     char perm[5];
 
     text->fold_at = fold_what_at(sink);
-    vt_text_paint(sink, vt_text_kind_style(region->kind));
+    vt_text_paint(sink, vt_kind_style(region->kind));
     vt_buf_char(out, (char)change->op);
     vt_buf_char(out, ' ');
     vt_buf_str(out, vt_kind_name(region->kind));
@@ -388,7 +388,7 @@ static void change_line(struct vt_sink *sink, const struct vt_event *event, size
     vt_text_size_at(sink, at->size_end + by, change->end - change->start);
     vt_text_pad(sink, at->range_at + by);
     vt_text_paint(sink,
-                  change->op == VT_CHANGE_GONE ? VT_STYLE_FAINT : vt_text_kind_style(region->kind));
+                  change->op == VT_CHANGE_GONE ? VT_STYLE_FAINT : vt_kind_style(region->kind));
     add_range(out, change->start, change->end);
     vt_text_plain(sink);
     vt_text_pad(sink, at->perm_at + by);
@@ -643,7 +643,7 @@ static void neighbour_line(struct vt_sink *sink, const char *where, const struct
     vt_buf_str(out, where);
     vt_text_plain(sink);
     vt_text_pad(sink, at->op_at + by);
-    vt_text_paint(sink, vt_text_kind_style(r->kind));
+    vt_text_paint(sink, vt_kind_style(r->kind));
     vt_buf_str(out, "  ");
     vt_buf_str(out, vt_kind_name(r->kind));
     vt_text_plain(sink);

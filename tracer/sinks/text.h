@@ -7,6 +7,7 @@
 #define SINKS_TEXT_H
 
 #include "sinks/sink.h"
+#include "sinks/style.h"
 
 /* How many launched or attached processes get a table, and how many others a line. */
 #define VT_TEXT_ROOTS  4
@@ -60,17 +61,6 @@ struct vt_text {
 
 /* Where lines go on that stand in no columns. */
 #define VT_TEXT_FOLD 2
-
-/* Styles, as SGR parameters. */
-#define VT_STYLE_TITLE  "2" /* column titles: faint */
-#define VT_STYLE_FAINT  "2"
-#define VT_STYLE_STRONG "1"
-#define VT_STYLE_BAD    "1;31" /* failures and disagreement */
-#define VT_STYLE_DOUBT  "33"   /* guesses and losses */
-#define VT_STYLE_GOOD   "32"
-
-/* The SGR parameters of a kind; "" for none. */
-const char *vt_text_kind_style(uint8_t kind);
 
 /* A line, and on a narrow terminal the lines that it is folded into. */
 void vt_text_line_begin(struct vt_sink *sink);

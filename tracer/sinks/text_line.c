@@ -15,35 +15,6 @@
 #include "sinks/columns.h"
 #include "sinks/words.h"
 
-/* Executable green, data warm, heap and stacks strong, what cannot be used faint. */
-/* clang-format off */
-static const char *const kind_styles[VT_KIND_COUNT] = {
-    [VT_KIND_TEXT] = "32",
-    [VT_KIND_RODATA] = "36",
-    [VT_KIND_DATA] = "33",
-    [VT_KIND_BSS] = "33",
-    [VT_KIND_RELRO] = "36",
-    [VT_KIND_TLS] = "33",
-    [VT_KIND_HEAP] = "1;31",
-    [VT_KIND_STACK] = "1;34",
-    [VT_KIND_THREAD_STACK] = "94",
-    [VT_KIND_ANON] = "35",
-    [VT_KIND_FILE] = "96",
-    [VT_KIND_SHM] = "95",
-    [VT_KIND_GUARD] = "90",
-    [VT_KIND_RESERVE] = "90",
-    [VT_KIND_VDSO] = "2",
-    [VT_KIND_VVAR] = "2",
-    [VT_KIND_VSYSCALL] = "2",
-    [VT_KIND_OTHER] = "",
-};
-/* clang-format on */
-
-const char *vt_text_kind_style(uint8_t kind)
-{
-    return kind < VT_KIND_COUNT && kind_styles[kind] ? kind_styles[kind] : "";
-}
-
 void vt_text_line_begin(struct vt_sink *sink)
 {
     struct vt_text *text = sink->state;

@@ -255,7 +255,7 @@ static void table(struct vt_sink *sink, const struct vt_text_process *process, b
         all.gone_count += kind->gone_count;
         all.gone_bytes += kind->gone_bytes;
         if (kind->regions || kind->made_count || kind->gone_count)
-            row(sink, vt_kind_name((uint8_t)i), vt_text_kind_style((uint8_t)i), kind);
+            row(sink, vt_kind_name((uint8_t)i), vt_kind_style((uint8_t)i), kind);
     }
     row(sink, "all", VT_STYLE_STRONG, &all);
     usable_line(sink, totals);
