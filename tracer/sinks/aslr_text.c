@@ -256,10 +256,12 @@ static void promise(struct page *p)
     if (!used)
         return;
     vt_buf_char(p->out, '\n');
+    size_t start = p->out->length;
     painted(p, agree ? VT_STYLE_GOOD : VT_STYLE_DOUBT,
             "%s promises %d bits to %s; what was measured %s.",
             p->aslr->class_bits == 32 ? "mmap_rnd_compat_bits" : "mmap_rnd_bits", p->a->promised,
             text, agree ? "agrees" : "differs");
+    vt_fold_line(p->out, start, p->width, 0);
     vt_buf_char(p->out, '\n');
 }
 

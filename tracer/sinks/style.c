@@ -6,7 +6,7 @@
 #include <vastrace/layout.h>
 
 /* Executable green, data warm, what programs ask for at run time blue and magenta, heap and stack
- * strong, what cannot be used or never changes faint. Red is for what went wrong. */
+ * strong, what cannot be used or never changes faint, files plain. Red is for what went wrong. */
 /* clang-format off */
 static const char *const styles[VT_KIND_COUNT] = {
     [VT_KIND_TEXT] = "32",
@@ -19,7 +19,7 @@ static const char *const styles[VT_KIND_COUNT] = {
     [VT_KIND_STACK] = "1;94",
     [VT_KIND_THREAD_STACK] = "94",
     [VT_KIND_ANON] = "35",
-    [VT_KIND_FILE] = "96",
+    [VT_KIND_FILE] = "",
     [VT_KIND_SHM] = "95",
     [VT_KIND_GUARD] = "2",
     [VT_KIND_RESERVE] = "2",
