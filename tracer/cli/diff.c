@@ -401,7 +401,7 @@ static int diff_runs(struct cli_page *p, const struct arguments *a, char **words
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
-    struct cli_page page = {0};
+    struct cli_page page = {.fold_at = KIND_AT};
     struct arguments a = {.at = "end"};
     const char *color = "auto";
     int id;

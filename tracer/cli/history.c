@@ -220,7 +220,7 @@ static int show(struct cli_page *p, struct vt_recording *recording, const char *
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
-    struct cli_page page = {0};
+    struct cli_page page = {.fold_at = OP_AT + 2};
     const char *color = "auto";
     vt_addr start, end;
     long pid = 0;

@@ -22,7 +22,7 @@
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts,
  *                          which picture_cells.c divides, picture_boxes.c orders,
  *                          picture_area.c folds and picture_paint.c draws
- *                          columns.c  text on a terminal; json.c JSON's values
+ *                          columns.c  text on a terminal; style.c its colours; json.c values
  *                          html.c     a page for browsers, which page/ is
  *                          spaces.c   what is mapped, in pieces; sites.c who mapped it
  *                          protobuf.c messages as bytes; names.c strings by number

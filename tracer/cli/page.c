@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "base/escape.h"
+#include "sinks/columns.h"
 #include "sinks/words.h"
 
 /* ---- recordings -------------------------------------------------------------- */
@@ -214,6 +215,14 @@ void cli_line(struct cli_page *page)
     cli_plain(page);
     while (page->out.length > page->line_start && page->out.data[page->out.length - 1] == ' ')
         page->out.length--;
+    if (!page->measured)
+        page->width = vt_terminal_width(STDOUT_FILENO);
+    page->measured = true;
+    if (page->width && !page->out.failed) {
+        bool columns = strstr(vt_buf_cstr(&page->out) + page->line_start, "  ");
+        vt_fold_line(&page->out, page->line_start, page->width,
+                     page->fold_at && columns ? page->fold_at : CLI_FOLD);
+    }
     vt_buf_char(&page->out, '\n');
     page->line_start = page->out.length;
     page->hidden = 0;

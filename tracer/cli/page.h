@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "sinks/style.h"
 #include <vastrace/recording.h>
 
 /* ---- recordings ------------------------------------------------------------ */
@@ -29,22 +30,29 @@ bool cli_pid(const char *text, long *pid);
 
 /* ---- lines ------------------------------------------------------------------- */
 
-/* What is written, and where on its line. Zero-initialised is an empty page without colour. */
+/*
+ * What is written, and where on its line. Zero-initialised is an empty page without colour. On a
+ * terminal that is too narrow for a line, the line is folded.
+ */
 struct cli_page {
     struct vt_buf out;
     size_t line_start;
     size_t hidden; /* bytes of the line that take no column: colours */
     bool color;
     bool painted;
+    unsigned fold_at; /* where a folded line with columns goes on; 0: as others do, at CLI_FOLD */
+    bool measured;    /* the width is known */
+    unsigned width;   /* of standard output's terminal; 0: none */
 };
+#define CLI_FOLD 4
 
 /* Styles, as SGR parameters. */
-#define CLI_TITLE  "2"
-#define CLI_FAINT  "2"
-#define CLI_STRONG "1"
-#define CLI_BAD    "1;31"
-#define CLI_DOUBT  "33"
-#define CLI_GOOD   "32"
+#define CLI_TITLE  VT_STYLE_TITLE
+#define CLI_FAINT  VT_STYLE_FAINT
+#define CLI_STRONG VT_STYLE_STRONG
+#define CLI_BAD    VT_STYLE_BAD
+#define CLI_DOUBT  VT_STYLE_DOUBT
+#define CLI_GOOD   VT_STYLE_GOOD
 
 void cli_paint(struct cli_page *page, const char *style);
 void cli_plain(struct cli_page *page);

@@ -139,6 +139,8 @@ void vt_fold_line(struct vt_buf *out, size_t start, unsigned width, unsigned ind
         unsigned columns = columns_of(text, length), clause = clause_columns(text);
         bool begins = blanks > 1 && at + blanks + clause > width && indent + clause <= width &&
                       at >= width / 2;
+        if (text - blanks == line && blanks > indent && blanks + clause > width)
+            blanks = indent; /* the margin alone would fill the line */
         if (at > indent && (begins || at + blanks + columns > width)) {
             /* Pagers forget colours at a line's end. */
             vt_buf_str(out, color ? "\033[0m\n" : "\n");
