@@ -15,6 +15,7 @@
 #include "base/escape.h"
 #include "cli/cli.h"
 #include "cli/values.h"
+#include "sinks/columns.h"
 #include <vastrace/session.h>
 
 #define OPTIONS_MAX 40
@@ -60,6 +61,26 @@ static int option_text(const struct cli_option *option, char text[64])
     return length;
 }
 
+static void help_line(unsigned indent, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A line of help, folded where it is too long for a usual terminal. */
+static void help_line(unsigned indent, const char *format, ...)
+{
+    struct vt_buf line = {0};
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) >= 0) {
+        vt_buf_str(&line, text);
+        vt_fold_line(&line, 0, HELP_WIDTH, indent);
+        puts(vt_buf_cstr(&line));
+        free(text);
+    }
+    va_end(args);
+    vt_buf_deinit(&line);
+}
+
 static void help_options(const struct cli_option *options)
 {
     const struct cli_option *const tables[] = {options, cli_common_options};
@@ -72,7 +93,7 @@ static void help_options(const struct cli_option *options)
     for (size_t i = 0; i < VT_COUNTOF(tables); i++) {
         for (const struct cli_option *o = tables[i]; o->id; o++) {
             option_text(o, text);
-            printf("%-*s  %s\n", width, text, o->help);
+            help_line((unsigned)width + 2, "%-*s  %s", width, text, o->help);
         }
     }
 }
@@ -84,16 +105,8 @@ static void help_words(const struct cli_option *options)
         struct vt_buf words = {0};
         enum cli_offer offer = o->value ? cli_offer(o->value, &words) : CLI_OFFER_NOTHING;
         if ((offer == CLI_OFFER_WORD || offer == CLI_OFFER_LIST) && !strchr(o->value, '|')) {
-            int length = (int)strcspn(o->value, ",");
-            int at = printf("\n%.*s:", length, o->value);
-            for (const char *word = vt_buf_cstr(&words); *word;) {
-                int size = (int)strcspn(word, " ");
-                if (at + 1 + size > HELP_WIDTH)
-                    at = printf("\n   ") - 1;
-                at += printf(" %.*s", size, word);
-                word += size + (word[size] == ' ');
-            }
-            printf("\n");
+            putchar('\n');
+            help_line(4, "%.*s: %s", (int)strcspn(o->value, ","), o->value, vt_buf_cstr(&words));
         }
         vt_buf_deinit(&words);
     }
@@ -103,8 +116,8 @@ static void help_command(const struct cli_command *command)
 {
     for (const char *at = command->usage; *at;) {
         size_t length = strcspn(at, "\n");
-        printf("  vastrace%s%s %.*s\n", command->name ? " " : "",
-               command->name ? command->name : "", (int)length, at);
+        help_line(8, "  vastrace%s%s %.*s", command->name ? " " : "",
+                  command->name ? command->name : "", (int)length, at);
         at += length + (at[length] == '\n');
     }
 }
@@ -116,15 +129,18 @@ void cli_help(const struct cli_command *command)
     for (size_t i = 0; cli_commands[i]; i++)
         if (all || cli_commands[i] == command)
             help_command(cli_commands[i]);
-    printf("\n%s\n\n", command->summary);
+    putchar('\n');
+    help_line(0, "%s", command->summary);
+    putchar('\n');
     help_options(command->options);
     help_words(command->options);
-    if (all)
-        printf("\nThe status is the traced program's own (128 + N if signal N ended it); 125 if "
-               "vastrace\n"
-               "failed or --verify found a difference, 126 if the program cannot be run, 127 if it "
-               "was\n"
-               "not found.\n");
+    if (all) {
+        putchar('\n');
+        help_line(0,
+                  "The status is the traced program's own (128 + N if signal N ended it); 125 if "
+                  "vastrace failed or --verify found a difference, 126 if the program cannot be "
+                  "run, 127 if it was not found.");
+    }
 }
 
 int cli_next_option(const struct cli_command *command, int argc, char **argv)
