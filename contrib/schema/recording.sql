@@ -205,10 +205,14 @@ CREATE TABLE events (
     seq        INTEGER PRIMARY KEY, -- 1, 2, ...; numbers that a filter has left out are missing
     time       INTEGER NOT NULL,
     process    INTEGER NOT NULL,    -- processes.id
-    thread     INTEGER NOT NULL,    -- threads.id
     space      INTEGER NOT NULL,    -- spaces.id; 0 unknown
     cause      TEXT NOT NULL,       -- a call's name, or exec attach fork thread fault exit detach
                                     -- resync signal
+    regions    INTEGER,             -- regions in the space after the event, neighbours alike in
+                                    -- permissions, backing and kind counted as one
+    stack      INTEGER,             -- stacks.id: the functions that were active (--stacks)
+    changes    BLOB,                -- what became of which range, packed: see below. NULL: nothing
+    thread     INTEGER NOT NULL,    -- threads.id
     uncertain  INTEGER NOT NULL,    -- other memory calls were under way: the cause is a guess
     call       INTEGER,             -- calls.id
     arg1       INTEGER,             -- its arguments, as signed numbers
@@ -223,15 +227,11 @@ CREATE TABLE events (
     sp_on      INTEGER NOT NULL,    -- which stack sp is on: 0 unknown, 1 the thread's own, 2 its
                                     -- alternate signal stack, 3 another one (coroutines)
     ip         INTEGER,             -- address: its instruction pointer
-    stack      INTEGER,             -- stacks.id: the functions that were active (--stacks)
     mapped     INTEGER NOT NULL,    -- bytes mapped in the space, after the event
     heap       INTEGER NOT NULL,    -- bytes from the heap's start to the break, in whole pages
-    regions    INTEGER,             -- regions in the space after the event, neighbours alike in
-                                    -- permissions, backing and kind counted as one
     parent     INTEGER,             -- fork, thread: the creator's tid
     shares     INTEGER NOT NULL,    -- thread: it is a process of its own that shares the space
-    note       TEXT,                -- a remark for eyes
-    changes    BLOB                 -- what became of which range, packed: see below. NULL: nothing
+    note       TEXT                 -- a remark for eyes
 );
 
 -- events.changes, for programs (in SQL, use the view `changes`). One change after the other;

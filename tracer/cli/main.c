@@ -16,7 +16,9 @@
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
  *                          symbols.c  names of addresses; debug_file.c what was stripped
- *   tracer/recording/      writer.c   events to an SQLite file; tiles.c what is still open
+ *   tracer/recording/      writer.c   events to rows; rows.c rows to an SQLite file
+ *                          cast.c     who is there; catalog.c what is a row once
+ *                          rectangles.c pieces of memory; tiles.c those still open
  *                          reader.c   untrusted files; events.c, moment.c what they hold
  *                          report.c, history.c, diff.c questions; pack.c changes as bytes
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts,

@@ -10,6 +10,31 @@ const char vt_recording_schema[] = {
 #include "recording_sql.inc"
     0};
 
+const struct vt_table_words vt_tables[VT_TABLE_COUNT] = {
+    [VT_TABLE_RUN] = {"run", "ABORT"},
+    [VT_TABLE_COMMAND] = {"command", "ABORT"},
+    [VT_TABLE_KINDS] = {"kinds", "ABORT"},
+    [VT_TABLE_PROCESSES] = {"processes", "REPLACE"},
+    [VT_TABLE_KIND_TOTALS] = {"kind_totals", "REPLACE"},
+    [VT_TABLE_STACK_USES] = {"stack_uses", "REPLACE"},
+    [VT_TABLE_THREADS] = {"threads", "ABORT"},
+    [VT_TABLE_SPACES] = {"spaces", "IGNORE"},
+    [VT_TABLE_PROCESS_SPACES] = {"process_spaces", "REPLACE"},
+    [VT_TABLE_PROGRAMS] = {"programs", "ABORT"},
+    [VT_TABLE_CALLS] = {"calls", "ABORT"},
+    [VT_TABLE_EVENTS] = {"events", "ABORT"},
+    [VT_TABLE_FAULTS] = {"faults", "ABORT"},
+    [VT_TABLE_FAULT_REGIONS] = {"fault_regions", "ABORT"},
+    [VT_TABLE_OBJECTS] = {"objects", "ABORT"},
+    [VT_TABLE_IMAGES] = {"images", "ABORT"},
+    [VT_TABLE_PARTS] = {"parts", "IGNORE"},
+    [VT_TABLE_STACKS] = {"stacks", "ABORT"},
+    [VT_TABLE_STACK_FRAMES] = {"stack_frames", "ABORT"},
+    [VT_TABLE_FRAMES] = {"frames", "ABORT"},
+    [VT_TABLE_INLINED] = {"inlined", "ABORT"},
+    [VT_TABLE_REGIONS] = {"regions", "REPLACE"},
+};
+
 /* What is worth its own words, and errno. The text continues "cannot read NAME: ". */
 static const struct {
     int code; /* SQLite's primary code */
@@ -42,8 +67,9 @@ int vt_db_error(sqlite3 *db, int code, const char *what, const char *name, struc
 }
 
 /* Well-formed UTF-8 (RFC 3629). */
-static bool is_utf8(const unsigned char *at)
+bool vt_db_is_text(const char *name)
 {
+    const unsigned char *at = (const unsigned char *)name;
     while (*at) {
         unsigned follow = *at < 0x80 ? 0 : *at < 0xc2 ? 9 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
         unsigned char lead = *at++, least = 0x80, most = 0xbf;
@@ -69,7 +95,7 @@ int vt_db_bind_name(sqlite3_stmt *statement, int column, const char *name)
     if (!name)
         return sqlite3_bind_null(statement, column);
     int length = (int)strnlen(name, INT32_MAX / 2);
-    if (is_utf8((const unsigned char *)name))
+    if (vt_db_is_text(name))
         return sqlite3_bind_text(statement, column, name, length, SQLITE_TRANSIENT);
     return sqlite3_bind_blob(statement, column, name, length, SQLITE_TRANSIENT);
 }

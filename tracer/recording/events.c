@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "recording/words.h"
 
 #define TIME_MOST (INT64_MAX / 4)
 
@@ -179,13 +180,6 @@ static int row_of_event(struct replayed *to, sqlite3_stmt **statement, const cha
 
 static int take_program(struct replayed *to, struct vt_error *err)
 {
-    static const char *const types[] = {
-        [VT_PROGRAM_UNKNOWN] = "unknown",
-        [VT_PROGRAM_STATIC] = "static",
-        [VT_PROGRAM_STATIC_PIE] = "static-pie",
-        [VT_PROGRAM_DYNAMIC] = "dynamic",
-        [VT_PROGRAM_PIE] = "pie",
-    };
     int rc = row_of_event(to, &to->program,
                           "SELECT path, type, class_bits, images, regions, left_space "
                           "FROM programs WHERE event = ?",
@@ -201,9 +195,8 @@ static int take_program(struct replayed *to, struct vt_error *err)
         .regions = vt_row_uint(&row, 4, INT64_MAX),
         .left_space = (uint32_t)vt_row_uint(&row, 5, UINT32_MAX),
     };
-    for (size_t i = 0; type && i < VT_COUNTOF(types); i++)
-        if (!strcmp(type, types[i]))
-            to->exec.type = (enum vt_program_type)i;
+    if (type)
+        to->exec.type = vt_word_program_parse(type);
     to->event.exec = &to->exec;
     return row.bad ? vt_reader_damaged(to->recording, "table programs", err) : 0;
 }

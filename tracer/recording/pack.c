@@ -1,7 +1,6 @@
 /*
  * pack.c - hides the byte form of changes. Both directions stand side by side:
- * what one writes the other reads, and the writer itself reads its own bytes
- * (see writer.c), so that a mistake cannot stay unseen.
+ * what one writes the other reads.
  */
 #include "recording/pack.h"
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "recording/words.h"
 
 #define NAME_MOST     (64 * 1024)
 #define PROGRESS_STEP 10000
@@ -274,20 +275,9 @@ void vt_row_range(struct vt_row *row, int column, vt_addr *start, vt_addr *end)
 
 void vt_row_perm(struct vt_row *row, int column, uint8_t *prot, uint8_t *flags)
 {
-    static const char letters[] = "rwx";
     size_t length;
     const char *text = bytes_of(row, column, &length);
-    if (!text || length != 4) {
-        row->bad = true;
-        return;
-    }
-    *prot = 0;
-    for (int i = 0; i < 3; i++) {
-        row->bad |= text[i] != letters[i] && text[i] != '-';
-        *prot |= (uint8_t)(text[i] == letters[i] ? 1 << i : 0);
-    }
-    row->bad |= text[3] != 'p' && text[3] != 's';
-    *flags = text[3] == 's' ? VT_REGION_SHARED : 0;
+    row->bad |= !text || length != 4 || !vt_word_perm_parse(text, prot, flags);
 }
 
 uint8_t vt_row_kind(struct vt_row *row, int column)
@@ -572,13 +562,6 @@ static void load_stack_use(struct vt_row *row)
 
 static void load_program(struct vt_row *row)
 {
-    static const char *const types[] = {
-        [VT_PROGRAM_UNKNOWN] = "unknown",
-        [VT_PROGRAM_STATIC] = "static",
-        [VT_PROGRAM_STATIC_PIE] = "static-pie",
-        [VT_PROGRAM_DYNAMIC] = "dynamic",
-        [VT_PROGRAM_PIE] = "pie",
-    };
     struct vt_recorded_process *p = process_of(row, 0);
     const char *path = vt_row_name(row, 1), *type = vt_row_word(row, 2);
     if (row->bad || !type)
@@ -587,9 +570,7 @@ static void load_program(struct vt_row *row)
     p->path = path ? path : "";
     if (!p->end_event) /* the exit would have told its name */
         p->name = slash ? slash + 1 : p->path;
-    for (size_t i = 0; i < VT_COUNTOF(types); i++)
-        if (!strcmp(type, types[i]))
-            p->type = (enum vt_program_type)i;
+    p->type = vt_word_program_parse(type);
     p->class_bits = (unsigned)vt_row_uint(row, 3, 64);
 }
 
