@@ -296,6 +296,7 @@ enum vt_finding_type {
     VT_FINDING_COUNT
 };
 const char *vt_finding_name(enum vt_finding_type type); /* "tail", "destroyed", ... */
+#define VT_FINDINGS_MOST 8
 
 /* Something worth a look, with its evidence: like ones of one site are one. */
 struct vt_finding {
@@ -337,8 +338,9 @@ struct vt_report {
     uint64_t regions_end; /* regions, neighbours alike in permissions and backing as one */
     uint64_t regions_peak;
     uint64_t regions_peak_event;
-    struct vt_finding *findings; /* by type, largest first; at most 8 a type */
+    struct vt_finding *findings; /* by type, largest first; at most VT_FINDINGS_MOST of each */
     size_t finding_count;
+    size_t finding_totals[VT_FINDING_COUNT]; /* how many there are of each type */
 };
 
 /* The account of one process. */

@@ -3,7 +3,7 @@
  * mean something (two moments of one process), by role where they do not (two
  * runs).
  */
-#include "recording/reader.h"
+#include "recording/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -191,37 +191,28 @@ static void name_growth(struct vt_differences *d, const struct both *both)
     }
 }
 
-static int by_event(const void *a, const void *b)
-{
-    const struct vt_difference *const *x = a, *const *y = b;
-    return ((*x)->event > (*y)->event) - ((*x)->event < (*y)->event);
-}
-
-/* Causes and stacks of the items' events, in one walk. */
+/* Causes and stacks of the items' events. */
 static int name_causes(struct vt_recording *r, struct vt_differences *d, struct vt_error *err)
 {
-    struct vt_event_walk walk;
-    struct vt_event_row e;
-    struct vt_difference **order = malloc((d->count + 1) * sizeof(struct vt_difference *));
-    if (!order)
-        return vt_reader_no_memory(r, err);
-    for (size_t i = 0; i < d->count; i++)
-        order[i] = &d->items[i];
-    qsort(order, d->count, sizeof(struct vt_difference *), by_event);
-    int rc = vt_walk_begin(r, &walk, VT_WALK_SELECT_LEAN " FROM events ORDER BY seq", err);
-    if (!rc) {
-        size_t at = 0;
-        while (at < d->count && (rc = vt_walk_next(r, &walk, &e, err)) > 0) {
-            while (at < d->count && order[at]->event < e.seq)
-                at++;
-            for (; at < d->count && order[at]->event == e.seq; at++) {
-                order[at]->cause = e.cause;
-                order[at]->stack = e.stack;
-            }
-        }
-        vt_walk_end(&walk);
+    struct vt_row row = {.text = &r->source.text};
+    int rc = vt_source_query(&r->source, "SELECT cause, stack FROM events WHERE seq = ?",
+                             &row.statement, err);
+    for (size_t i = 0; i < d->count && rc >= 0; i++) {
+        struct vt_difference *item = &d->items[i];
+        uint64_t stack;
+        sqlite3_reset(row.statement);
+        vt_db_bind(row.statement, 1, item->event);
+        rc = vt_source_step(&r->source, row.statement, err);
+        if (rc <= 0)
+            continue;
+        const char *cause = vt_row_word(&row, 0);
+        item->cause = cause ? cause : "";
+        if (vt_row_known(&row, 1, INT64_MAX, &stack))
+            item->stack = vt_reader_stack(r, stack);
+        if (row.bad)
+            rc = vt_source_damaged(&r->source, "table events", err);
     }
-    free(order);
+    sqlite3_finalize(row.statement);
     return rc < 0 ? rc : 0;
 }
 
@@ -263,7 +254,7 @@ int vt_recording_diff(struct vt_recording *r, const struct vt_moment *from,
         rc = sweep(differences, &both);
     }
     if (rc == -ENOMEM)
-        vt_reader_no_memory(r, err);
+        vt_source_no_memory(&r->source, err);
     if (!rc) {
         name_growth(differences, &both);
         rc = name_causes(r, differences, err);

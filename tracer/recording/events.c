@@ -1,8 +1,8 @@
 /*
- * events.c - hides how stored events become events again: walking through the
- * table, unpacking changes, and the tables that rare events are spread over.
+ * events.c - hides how stored events become events again: unpacking changes,
+ * and the tables that rare events are spread over.
  */
-#include "recording/reader.h"
+#include "recording/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,108 +11,12 @@
 #include "base/base.h"
 #include "recording/words.h"
 
-#define TIME_MOST (INT64_MAX / 4)
-
-int vt_walk_begin(struct vt_recording *r, struct vt_event_walk *walk, const char *sql,
-                  struct vt_error *err)
-{
-    *walk = (struct vt_event_walk){.row = {.recording = r}};
-    walk->spaces = calloc(r->process_count + 1, sizeof(*walk->spaces));
-    if (!walk->spaces)
-        return vt_reader_no_memory(r, err);
-    int rc = vt_reader_query(r, sql, &walk->statement, err);
-    walk->row.statement = walk->statement;
-    r->pass = "events";
-    r->pass_done = 0;
-    r->pass_all = r->info.summary.events;
-    if (rc)
-        vt_walk_end(walk);
-    return rc;
-}
-
-void vt_walk_end(struct vt_event_walk *walk)
-{
-    sqlite3_finalize(walk->statement);
-    free(walk->spaces);
-    if (walk->row.recording)
-        walk->row.recording->pass_all = 0;
-    *walk = (struct vt_event_walk){0};
-}
-
-int vt_walk_next(struct vt_recording *r, struct vt_event_walk *walk, struct vt_event_row *e,
-                 struct vt_error *err)
-{
-    struct vt_row *row = &walk->row;
-    int rc = vt_reader_step(r, walk->statement, err);
-    if (rc <= 0)
-        return rc;
-    e->seq = vt_row_uint(row, 0, INT64_MAX);
-    e->time_ns = vt_row_int(row, 1, 0, TIME_MOST);
-    e->process = (uint32_t)vt_row_uint(row, 2, INT32_MAX) - 1;
-    e->thread = (uint32_t)vt_row_uint(row, 3, INT32_MAX) - 1;
-    e->space = (uint32_t)vt_row_uint(row, 4, UINT32_MAX);
-    e->cause = vt_row_word(row, 5);
-    uint64_t id;
-    e->call = vt_row_known(row, 6, r->call_count, &id) && id ? &r->calls[id - 1] : NULL;
-    e->failed = !vt_row_null(row, 7);
-    e->regions = vt_row_bits(row, 8);
-    e->stack = NULL;
-    if (vt_row_known(row, 9, INT64_MAX, &id)) {
-        e->stack = vt_reader_stack(r, id);
-        row->bad |= !e->stack;
-    }
-    e->changes = sqlite3_column_blob(walk->statement, 10);
-    e->changes_length = (size_t)sqlite3_column_bytes(walk->statement, 10);
-    if (row->bad || e->seq <= walk->last_seq || e->process >= r->process_count ||
-        e->thread >= r->thread_count || !e->cause)
-        return vt_reader_damaged(r, "table events", err);
-    walk->last_seq = r->pass_done = e->seq;
-    e->is_exec = e->cause[0] == 'e' && !strcmp(e->cause, "exec");
-    uint32_t had = walk->spaces[e->process];
-    e->old_space = e->is_exec && had ? had : e->space;
-    walk->spaces[e->process] = e->space;
-    return 1;
-}
-
-static int region_of(const struct vt_recording *r, const struct vt_packed_state *state,
-                     vt_addr start, uint64_t size, struct vt_region *region)
-{
-    bool bad = false;
-    *region = (struct vt_region){
-        .start = start,
-        .end = start + size,
-        .offset = state->offset,
-        .object = vt_reader_object(r, state->object, &bad),
-        .prot = state->prot,
-        .flags = state->flags,
-        .kind = state->kind,
-    };
-    return bad ? -EINVAL : 0;
-}
-
-int vt_reader_change(const struct vt_recording *r, const struct vt_packed *packed,
-                     struct vt_change *change)
-{
-    uint64_t size = packed->end - packed->start;
-    *change = (struct vt_change){
-        .op = packed->op,
-        .source_stays = packed->source_stays,
-        .start = packed->start,
-        .end = packed->end,
-    };
-    int rc = 0;
-    if (packed->op != VT_CHANGE_MADE)
-        rc = region_of(r, &packed->before, packed->from, size, &change->before);
-    if (packed->op != VT_CHANGE_GONE && !rc)
-        rc = region_of(r, &packed->after, packed->start, size, &change->after);
-    return rc;
-}
-
-/* ---- replay ---------------------------------------------------------------------- */
-
 /* An event being put together. */
 struct replayed {
     struct vt_recording *recording;
+    vt_recorded_event_fn *each;
+    void *context;
+    struct vt_error *err;
     struct vt_event event;
     struct vt_call call;
     struct vt_exec_info exec;
@@ -139,9 +43,9 @@ static int take_changes(struct replayed *to, const struct vt_event_row *e, struc
                        sizeof(*to->changes)) ||
             vt_reserve((void **)&to->details, &to->detail_capacity, count + 1,
                        sizeof(*to->details)))
-            return vt_reader_no_memory(r, err);
+            return vt_source_no_memory(&r->source, err);
         struct vt_detail *detail = &to->details[count];
-        bool bad = vt_reader_change(r, &packed, &to->changes[count]);
+        bool bad = vt_walk_change(r, &packed, &to->changes[count]);
         *detail = (struct vt_detail){0};
         if (packed.has_image) {
             const struct vt_change *change = &to->changes[count];
@@ -161,7 +65,7 @@ static int take_changes(struct replayed *to, const struct vt_event_row *e, struc
     to->event.changes = to->changes;
     to->event.details = to->details;
     to->event.change_count = count;
-    return rc < 0 ? vt_reader_damaged(r, "changes of an event", err) : 0;
+    return rc < 0 ? vt_source_damaged(&r->source, "changes of an event", err) : 0;
 }
 
 /* The row of a table that belongs to the event; 0 there is none. */
@@ -169,13 +73,13 @@ static int row_of_event(struct replayed *to, sqlite3_stmt **statement, const cha
                         struct vt_error *err)
 {
     if (!*statement) {
-        int rc = vt_reader_query(to->recording, sql, statement, err);
+        int rc = vt_source_query(&to->recording->source, sql, statement, err);
         if (rc)
             return rc;
     }
     sqlite3_reset(*statement);
     vt_db_bind(*statement, 1, to->event.seq);
-    return vt_reader_step(to->recording, *statement, err);
+    return vt_source_step(&to->recording->source, *statement, err);
 }
 
 static int take_program(struct replayed *to, struct vt_error *err)
@@ -186,7 +90,7 @@ static int take_program(struct replayed *to, struct vt_error *err)
                           err);
     if (rc <= 0)
         return rc;
-    struct vt_row row = {.recording = to->recording, .statement = to->program};
+    struct vt_row row = {.text = &to->recording->source.text, .statement = to->program};
     const char *path = vt_row_word(&row, 0), *type = vt_row_word(&row, 1);
     to->exec = (struct vt_exec_info){
         .path = path ? path : "", /* not known; nor does the schema forbid it */
@@ -198,7 +102,7 @@ static int take_program(struct replayed *to, struct vt_error *err)
     if (type)
         to->exec.type = vt_word_program_parse(type);
     to->event.exec = &to->exec;
-    return row.bad ? vt_reader_damaged(to->recording, "table programs", err) : 0;
+    return row.bad ? vt_source_damaged(&to->recording->source, "table programs", err) : 0;
 }
 
 static void take_exit(struct replayed *to, const struct vt_recorded_process *p)
@@ -224,18 +128,18 @@ static int take_fault_regions(struct replayed *to, struct vt_error *err)
                           "SELECT role, start, end, perm, kind, flags, object, offset "
                           "FROM fault_regions WHERE event = ?",
                           err);
-    for (; rc > 0; rc = vt_reader_step(r, to->fault_regions, err)) {
-        struct vt_row row = {.recording = r, .statement = to->fault_regions};
+    for (; rc > 0; rc = vt_source_step(&r->source, to->fault_regions, err)) {
+        struct vt_row row = {.text = &r->source.text, .statement = to->fault_regions};
         struct vt_region region = {0};
         const char *role = vt_row_word(&row, 0);
         vt_row_range(&row, 1, &region.start, &region.end);
         vt_row_perm(&row, 3, &region.prot, &region.flags);
         region.kind = vt_row_kind(&row, 4);
         region.flags |= (uint8_t)vt_row_uint(&row, 5, 31);
-        region.object = vt_row_object(&row, 6);
+        region.object = vt_reader_row_object(r, &row, 6);
         region.offset = vt_row_bits(&row, 7);
         if (row.bad || !role)
-            return vt_reader_damaged(r, "table fault_regions", err);
+            return vt_source_damaged(&r->source, "table fault_regions", err);
         struct vt_region *place = !strcmp(role, "here")    ? &fault->here
                                   : !strcmp(role, "below") ? &fault->below
                                   : !strcmp(role, "above") ? &fault->above
@@ -255,7 +159,7 @@ static int take_fault(struct replayed *to, struct vt_error *err)
                           err);
     if (rc <= 0)
         return rc;
-    struct vt_row row = {.recording = r, .statement = to->fault_row};
+    struct vt_row row = {.text = &r->source.text, .statement = to->fault_row};
     struct vt_fault_info *fault = &to->fault;
     const char *verdict = vt_row_word(&row, 4), *op = vt_row_word(&row, 13);
     *fault = (struct vt_fault_info){
@@ -275,7 +179,7 @@ static int take_fault(struct replayed *to, struct vt_error *err)
     if (fault->has_past) {
         fault->past = (struct vt_past){
             .seq = vt_row_uint(&row, 8, INT64_MAX),
-            .time_ns = vt_row_int(&row, 9, 0, TIME_MOST),
+            .time_ns = vt_row_int(&row, 9, 0, VT_TIME_MOST),
             .pid = (pid_t)vt_row_int(&row, 10, 0, INT32_MAX),
             .tid = (pid_t)vt_row_int(&row, 11, 0, INT32_MAX),
             .cause = vt_row_word(&row, 12),
@@ -285,15 +189,15 @@ static int take_fault(struct replayed *to, struct vt_error *err)
         row.bad |= !fault->past.cause;
     }
     if (row.bad)
-        return vt_reader_damaged(r, "table faults", err);
+        return vt_source_damaged(&r->source, "table faults", err);
     to->event.fault = fault;
     return take_fault_regions(to, err);
 }
 
 /* The cause by its word; a call's name means that the call itself is it. */
-static enum vt_cause cause_of(const struct vt_event_row *e)
+static enum vt_cause cause_of(const struct vt_event_row *e, const struct vt_call_row *call)
 {
-    if (e->call && !strcmp(e->cause, e->call->call.name))
+    if (call && !strcmp(e->cause, call->call.name))
         return VT_CAUSE_CALL;
     for (int i = 1; i < VT_CAUSE_COUNT; i++)
         if (!strcmp(e->cause, vt_cause_name((enum vt_cause)i)))
@@ -301,77 +205,83 @@ static enum vt_cause cause_of(const struct vt_event_row *e)
     return VT_CAUSE_CALL;
 }
 
-static int take_event(struct replayed *to, struct vt_event_walk *walk, const struct vt_event_row *e,
-                      struct vt_error *err)
+/* Columns behind those of every walk, as VT_EVENT_REST has them. */
+enum column {
+    CALL = VT_EVENT_COLUMNS,
+    ERROR,
+    RESULT,
+    ARGUMENTS,
+    UNCERTAIN = ARGUMENTS + 6,
+    SP,
+    SP_ON,
+    IP,
+    MAPPED,
+    HEAP,
+    PARENT,
+    SHARES,
+    NOTE
+};
+
+static void take_call(struct replayed *to, struct vt_row *row, const struct vt_call_row *call)
 {
+    to->call = call->call;
+    to->call.arg_names = call->names[0] ? call->names : NULL;
+    to->call.failed = !vt_row_null(row, ERROR);
+    to->call.error = (int)vt_row_int(row, ERROR, INT32_MIN, INT32_MAX);
+    to->call.result = to->call.failed ? -1 : (int64_t)vt_row_bits(row, RESULT);
+    for (int i = 0; i < 6; i++)
+        to->call.args[i] = vt_row_bits(row, ARGUMENTS + i);
+    to->event.call = &to->call;
+}
+
+static int take_event(void *context, const struct vt_event_row *e)
+{
+    struct replayed *to = context;
     struct vt_recording *r = to->recording;
     const struct vt_recorded_process *process = &r->processes[e->process];
-    struct vt_row *row = &walk->row;
+    const struct vt_call_row *call = NULL;
+    struct vt_row *row = e->row;
+    uint64_t id;
+    if (vt_row_known(row, CALL, r->call_count, &id) && id)
+        call = &r->calls[id - 1];
     to->event = (struct vt_event){
         .seq = e->seq,
         .time_ns = e->time_ns,
         .pid = process->pid,
         .tid = r->threads[e->thread].tid,
         .space = e->space,
-        .cause = cause_of(e),
-        .uncertain = vt_row_uint(row, VT_WALK_COLUMNS + 13, 1),
-        .sp = vt_row_bits(row, VT_WALK_COLUMNS + 14),
+        .cause = cause_of(e, call),
+        .uncertain = vt_row_uint(row, UNCERTAIN, 1),
+        .sp = vt_row_bits(row, SP),
+        .sp_place = (enum vt_sp_place)vt_row_uint(row, SP_ON, VT_SP_OTHER),
+        .ip = vt_row_bits(row, IP),
         .stack = e->stack,
-        .mapped_bytes = vt_row_bits(row, VT_WALK_COLUMNS + 15),
-        .sp_place = (enum vt_sp_place)vt_row_uint(row, VT_WALK_COLUMNS + 12, VT_SP_OTHER),
-        .ip = vt_row_bits(row, VT_WALK_COLUMNS),
-        .heap_bytes = vt_row_bits(row, VT_WALK_COLUMNS + 1),
-        .parent = (pid_t)vt_row_int(row, VT_WALK_COLUMNS + 2, 0, INT32_MAX),
-        .shares_space = vt_row_uint(row, VT_WALK_COLUMNS + 3, 1),
-        .note = vt_row_word(row, VT_WALK_COLUMNS + 4),
+        .mapped_bytes = vt_row_bits(row, MAPPED),
+        .heap_bytes = vt_row_bits(row, HEAP),
+        .parent = (pid_t)vt_row_int(row, PARENT, 0, INT32_MAX),
+        .shares_space = vt_row_uint(row, SHARES, 1),
+        .note = vt_row_word(row, NOTE),
     };
-    if (e->call) {
-        to->call = e->call->call;
-        to->call.arg_names = e->call->names[0] ? e->call->names : NULL;
-        to->call.failed = e->failed;
-        to->call.error = (int)vt_row_int(row, 7, INT32_MIN, INT32_MAX);
-        to->call.result = (int64_t)vt_row_bits(row, VT_WALK_COLUMNS + 5);
-        for (int i = 0; i < 6; i++)
-            to->call.args[i] = vt_row_bits(row, VT_WALK_COLUMNS + 6 + i);
-        if (to->call.failed)
-            to->call.result = -1;
-        to->event.call = &to->call;
-    }
+    if (call)
+        take_call(to, row, call);
     if (row->bad)
-        return vt_reader_damaged(r, "table events", err);
-    int rc = take_changes(to, e, err);
+        return vt_source_damaged(&r->source, "table events", to->err);
+    int rc = take_changes(to, e, to->err);
     if (!rc && (to->event.cause == VT_CAUSE_EXEC || to->event.cause == VT_CAUSE_ATTACH ||
                 to->event.cause == VT_CAUSE_FORK))
-        rc = take_program(to, err);
+        rc = take_program(to, to->err);
     if (!rc && to->event.cause == VT_CAUSE_SIGNAL)
-        rc = take_fault(to, err);
+        rc = take_fault(to, to->err);
     if (!rc && process->end_event == e->seq)
         take_exit(to, process);
-    return rc;
+    return rc ? rc : to->each(to->context, &to->event);
 }
 
 int vt_recording_replay(struct vt_recording *r, vt_recorded_event_fn *each, void *context,
                         struct vt_error *err)
 {
-    struct replayed to = {.recording = r};
-    struct vt_event_walk walk;
-    struct vt_event_row e;
-    int rc = vt_walk_begin(
-        r, &walk,
-        VT_WALK_SELECT
-        ", ip, heap, parent, shares, note, result, arg1, arg2, "
-        "arg3, arg4, arg5, arg6, sp_on, uncertain, sp, mapped FROM events ORDER BY seq",
-        err);
-    if (rc)
-        return rc;
-    while ((rc = vt_walk_next(r, &walk, &e, err)) > 0) {
-        rc = take_event(&to, &walk, &e, err);
-        if (!rc)
-            rc = each(context, &to.event);
-        if (rc)
-            break;
-    }
-    vt_walk_end(&walk);
+    struct replayed to = {.recording = r, .each = each, .context = context, .err = err};
+    int rc = vt_walk_events(r, VT_EVENTS_WHOLE, take_event, &to, err);
     sqlite3_finalize(to.program);
     sqlite3_finalize(to.fault_row);
     sqlite3_finalize(to.fault_regions);

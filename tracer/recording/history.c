@@ -5,7 +5,7 @@
  * Invariant: the first half of the entries that may be kept are the oldest, the
  * second half a ring of the newest.
  */
-#include "recording/reader.h"
+#include "recording/walk.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct search {
     uint64_t found;
     struct holder *holders;
     size_t holder_count;
+    struct vt_error *err;
     const struct vt_event_row *event;
     uint32_t space; /* that the change at hand is of */
 };
@@ -192,8 +193,11 @@ static int find_spaces(struct search *s)
     return 0;
 }
 
-static int take_event(struct search *s, struct vt_error *err)
+static int take_event(void *context, const struct vt_event_row *event)
 {
+    struct search *s = context;
+    struct vt_error *err = s->err;
+    s->event = event;
     const uint8_t *at = s->event->changes;
     size_t left = s->event->changes_length;
     struct vt_packed packed;
@@ -213,13 +217,13 @@ static int take_event(struct search *s, struct vt_error *err)
                            held->start <= packed.from + (packed.end - packed.start)));
         if (!near_range && !near_held)
             continue;
-        if (vt_reader_change(s->recording, &packed, &change))
-            return vt_reader_damaged(s->recording, "changes of an event", err);
+        if (vt_walk_change(s->recording, &packed, &change))
+            return vt_source_damaged(&s->recording->source, "changes of an event", err);
         rc = follow(s, &change);
         if (rc)
-            return vt_reader_no_memory(s->recording, err);
+            return vt_source_no_memory(&s->recording->source, err);
     }
-    return rc < 0 ? vt_reader_damaged(s->recording, "changes of an event", err) : 0;
+    return rc < 0 ? vt_source_damaged(&s->recording->source, "changes of an event", err) : 0;
 }
 
 /* Entries are in order of events: find those that a rectangle was there at. */
@@ -259,26 +263,16 @@ int vt_recording_history(struct vt_recording *r, const struct vt_recorded_proces
                        .start = start,
                        .end = end,
                        .most = most > 1 ? most : 0,
-                       .history = history};
-    struct vt_event_walk walk;
-    struct vt_event_row e;
+                       .history = history,
+                       .err = err};
     *history = (struct vt_history){0};
     if (find_spaces(&s))
-        return vt_reader_no_memory(r, err);
-    int rc = vt_walk_begin(r, &walk,
-                           "SELECT seq, time, process, thread, space, cause, NULL, NULL, 0, stack, "
-                           "changes FROM events ORDER BY seq",
-                           err);
-    if (!rc) {
-        s.event = &e;
-        while ((rc = vt_walk_next(r, &walk, &e, err)) > 0 && !(rc = take_event(&s, err)))
-            ;
-        vt_walk_end(&walk);
-    }
+        return vt_source_no_memory(&r->source, err);
+    int rc = vt_walk_events(r, VT_EVENTS_THREAD, take_event, &s, err);
     if (!rc && unroll(&s))
-        rc = vt_reader_no_memory(r, err);
+        rc = vt_source_no_memory(&r->source, err);
     if (!rc && history->count)
-        rc = vt_reader_rectangles_lean(r, look_beside, &s, err);
+        rc = vt_walk_rectangles_lean(r, look_beside, &s, err);
     free(s.holders);
     if (rc)
         vt_history_deinit(history);

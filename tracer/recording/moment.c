@@ -2,7 +2,7 @@
  * moment.c - hides how a moment is found and the address space as it lay then
  * is put together from rectangles.
  */
-#include "recording/reader.h"
+#include "recording/walk.h"
 
 #include <errno.h>
 #include <math.h>
@@ -62,18 +62,18 @@ static int find_event(struct vt_recording *r, const char *sql, uint64_t a, uint6
                       uint64_t *event, int64_t *time_ns, struct vt_error *err)
 {
     sqlite3_stmt *s;
-    int rc = vt_reader_query(r, sql, &s, err);
+    int rc = vt_source_query(&r->source, sql, &s, err);
     if (rc)
         return rc;
     vt_db_bind(s, 1, a);
     vt_db_bind(s, 2, b);
-    rc = vt_reader_step(r, s, err);
-    struct vt_row row = {.recording = r, .statement = s};
+    rc = vt_source_step(&r->source, s, err);
+    struct vt_row row = {.text = &r->source.text, .statement = s};
     if (rc > 0 && !vt_row_null(&row, 0)) {
         *event = vt_row_uint(&row, 0, INT64_MAX);
-        *time_ns = vt_row_int(&row, 1, 0, INT64_MAX / 4);
+        *time_ns = vt_row_int(&row, 1, 0, VT_TIME_MOST);
         if (row.bad)
-            rc = vt_reader_damaged(r, "table events", err);
+            rc = vt_source_damaged(&r->source, "table events", err);
     } else if (rc > 0) {
         rc = 0;
     }
@@ -167,7 +167,7 @@ int vt_recording_sp(struct vt_recording *r, const struct vt_moment *moment, vt_a
 {
     sqlite3_stmt *s;
     *sp = 0;
-    int rc = vt_reader_query(r,
+    int rc = vt_source_query(&r->source,
                              "SELECT sp FROM events WHERE process = ?1 AND seq <= ?2 AND "
                              "space = ?3 AND sp IS NOT NULL AND thread IN "
                              "(SELECT id FROM threads WHERE process = ?1 AND tid = ?4) "
@@ -179,132 +179,11 @@ int vt_recording_sp(struct vt_recording *r, const struct vt_moment *moment, vt_a
     vt_db_bind(s, 2, moment->event);
     vt_db_bind(s, 3, moment->space);
     vt_db_bind(s, 4, (uint64_t)moment->process->pid);
-    rc = vt_reader_step(r, s, err);
+    rc = vt_source_step(&r->source, s, err);
     if (rc > 0)
         *sp = (vt_addr)sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
     return rc < 0 ? rc : 0;
-}
-
-/* ---- rectangles ------------------------------------------------------------------ */
-
-#define RECTANGLE_SELECT                                                                           \
-    "SELECT id, space, start, end, perm, kind, flags, object, offset, image, made_event, "         \
-    "made_by, "                                                                                    \
-    "origin_event, moved_from, ended_event, ended_by FROM regions "
-
-/* 0 where it is NULL. */
-static enum vt_change_op op_of(struct vt_row *row, int column)
-{
-    const char *text = vt_row_word(row, column);
-    if (!text)
-        return 0;
-    if (!*text || text[1] || !strchr("+-~>", *text))
-        row->bad = true;
-    return (enum vt_change_op) * text;
-}
-
-static void read_rectangle(struct vt_row *row, struct vt_rectangle *r)
-{
-    const struct vt_recording *recording = row->recording;
-    *r = (struct vt_rectangle){0};
-    r->space = (uint32_t)vt_row_uint(row, 1, UINT32_MAX);
-    vt_row_range(row, 2, &r->region.start, &r->region.end);
-    vt_row_perm(row, 4, &r->region.prot, &r->region.flags);
-    r->region.kind = vt_row_kind(row, 5);
-    r->region.flags |= (uint8_t)vt_row_uint(row, 6, 31);
-    r->region.object = vt_row_object(row, 7);
-    r->region.offset = vt_row_bits(row, 8);
-    uint64_t number;
-    if (vt_row_known(row, 9, recording->image_count, &number))
-        r->image = (uint32_t)number;
-    r->made_event = vt_row_uint(row, 10, INT64_MAX);
-    r->made_by = op_of(row, 11);
-    r->origin_event = vt_row_uint(row, 12, INT64_MAX);
-    r->moved_from = vt_row_bits(row, 13);
-    if (vt_row_known(row, 14, INT64_MAX, &number)) {
-        r->ended_event = number;
-        r->ended_by = op_of(row, 15);
-        row->bad |= r->ended_event <= r->made_event || !r->ended_by;
-    }
-    row->bad |= r->origin_event > r->made_event || !r->made_by;
-}
-
-/* The last region's number, for those who watch; 0 not known. */
-static uint64_t last_rectangle(struct vt_recording *r)
-{
-    sqlite3_stmt *s;
-    uint64_t last = 0;
-    struct vt_error err;
-    if (!r->watch || vt_reader_query(r, "SELECT max(id) FROM regions", &s, &err))
-        return 0;
-    if (vt_reader_step(r, s, &err) > 0)
-        last = (uint64_t)sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return last;
-}
-
-static int walk_rectangles(struct vt_recording *r, sqlite3_stmt *s, vt_rectangle_fn *each,
-                           void *context, struct vt_error *err)
-{
-    struct vt_row row = {.recording = r, .statement = s};
-    struct vt_rectangle rectangle;
-    uint64_t last = 0;
-    int rc;
-    r->pass = "regions";
-    r->pass_done = 0;
-    r->pass_all = last_rectangle(r);
-    while ((rc = vt_reader_step(r, s, err)) > 0) {
-        uint64_t id = vt_row_uint(&row, 0, INT64_MAX);
-        read_rectangle(&row, &rectangle);
-        if (row.bad || id <= last) {
-            rc = vt_reader_damaged(r, "table regions", err);
-            break;
-        }
-        last = r->pass_done = id;
-        rc = each(context, &rectangle);
-        if (rc)
-            break;
-    }
-    r->pass_all = 0;
-    sqlite3_finalize(s);
-    return rc;
-}
-
-int vt_recording_rectangles(struct vt_recording *r, vt_rectangle_fn *each, void *context,
-                            struct vt_error *err)
-{
-    sqlite3_stmt *s;
-    int rc = vt_reader_query(r, RECTANGLE_SELECT "ORDER BY id", &s, err);
-    return rc ? rc : walk_rectangles(r, s, each, context, err);
-}
-
-int vt_reader_rectangles_lean(struct vt_recording *r, vt_rectangle_fn *each, void *context,
-                              struct vt_error *err)
-{
-    sqlite3_stmt *s;
-    int rc = vt_reader_query(r,
-                             "SELECT id, space, start, end, perm, kind, 0, object, offset, NULL, "
-                             "made_event, made_by, origin_event, NULL, ended_event, ended_by "
-                             "FROM regions ORDER BY id",
-                             &s, err);
-    return rc ? rc : walk_rectangles(r, s, each, context, err);
-}
-
-int vt_reader_live(struct vt_recording *r, const struct vt_moment *moment, vt_rectangle_fn *each,
-                   void *context, struct vt_error *err)
-{
-    sqlite3_stmt *s;
-    int rc = vt_reader_query(r,
-                             RECTANGLE_SELECT "WHERE space = ?1 AND made_event <= ?2 AND "
-                                              "(ended_event IS NULL OR ended_event > ?2) "
-                                              "ORDER BY id",
-                             &s, err);
-    if (rc)
-        return rc;
-    vt_db_bind(s, 1, moment->space);
-    vt_db_bind(s, 2, moment->event);
-    return walk_rectangles(r, s, each, context, err);
 }
 
 /* ---- layouts -------------------------------------------------------------------------- */
@@ -381,11 +260,11 @@ int vt_recording_layout(struct vt_recording *r, const struct vt_moment *moment,
     }
     if (!layout || !layout->layout || !layout->images) {
         vt_recorded_layout_destroy(layout);
-        return vt_reader_no_memory(r, err);
+        return vt_source_no_memory(&r->source, err);
     }
-    int rc = vt_reader_live(r, moment, put_rectangle, layout, err);
+    int rc = vt_walk_live(r, moment, put_rectangle, layout, err);
     if (rc == -ENOMEM)
-        vt_reader_no_memory(r, err);
+        vt_source_no_memory(&r->source, err);
     if (rc) {
         vt_recorded_layout_destroy(layout);
         return rc;

@@ -35,6 +35,11 @@ const char *vt_word_op(enum vt_change_op op)
                                    : "~";
 }
 
+bool vt_word_op_parse(char op)
+{
+    return op && strchr("+-~>", op);
+}
+
 enum vt_program_type vt_word_program_parse(const char *word)
 {
     for (int type = VT_PROGRAM_UNKNOWN; type <= VT_PROGRAM_PIE; type++)
