@@ -13,24 +13,47 @@
 #include "base/base.h"
 #include "recording/words.h"
 
-const struct vt_object *vt_reader_object(const struct vt_recording *r, uint32_t id, bool *bad)
+/* By id among items that ascend by it. */
+static void *find(const void *items, size_t count, size_t size, uint64_t id,
+                  uint64_t (*id_of)(const void *item))
 {
-    size_t low = 0, high = r->object_count;
-    if (!id)
-        return NULL;
-    if (id <= r->object_count && r->objects[id - 1].id == id)
-        return &r->objects[id - 1]; /* as it is where nothing was left out */
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (r->objects[middle].id < id)
+        if (id_of((const char *)items + middle * size) < id)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low < r->object_count && r->objects[low].id == id)
-        return &r->objects[low];
-    *bad = true;
-    return NULL;
+    const char *found = (const char *)items + low * size;
+    return low < count && id_of(found) == id ? (void *)found : NULL;
+}
+
+static uint64_t object_id(const void *object)
+{
+    return ((const struct vt_object *)object)->id;
+}
+
+static uint64_t frame_id(const void *frame)
+{
+    return ((const struct vt_frame *)frame)->id;
+}
+
+static uint64_t stack_id(const void *stack)
+{
+    return ((const struct vt_stack *)stack)->id;
+}
+
+const struct vt_object *vt_reader_object(const struct vt_recording *r, uint32_t id, bool *bad)
+{
+    if (!id)
+        return NULL;
+    if (id <= r->object_count && r->objects[id - 1].id == id)
+        return &r->objects[id - 1]; /* as it is where nothing was left out */
+    const struct vt_object *object =
+        find(r->objects, r->object_count, sizeof(*r->objects), id, object_id);
+    *bad |= !object;
+    return object;
 }
 
 const struct vt_object *vt_reader_row_object(const struct vt_recording *r, struct vt_row *row,
@@ -338,15 +361,12 @@ static void load_frame(struct vt_recording *r, struct vt_row *row)
 
 static struct vt_frame *find_frame(const struct vt_recording *r, uint64_t id)
 {
-    size_t low = 0, high = r->frame_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (r->frames[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < r->frame_count && r->frames[low].id == id ? &r->frames[low] : NULL;
+    return find(r->frames, r->frame_count, sizeof(*r->frames), id, frame_id);
+}
+
+static struct vt_stack *find_stack(const struct vt_recording *r, uint64_t id)
+{
+    return find(r->stacks, r->stack_count, sizeof(*r->stacks), id, stack_id);
 }
 
 /*
@@ -387,20 +407,12 @@ static void load_stack(struct vt_recording *r, struct vt_row *row)
 
 const struct vt_stack *vt_reader_stack(const struct vt_recording *r, uint64_t id)
 {
-    size_t low = 0, high = r->stack_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (r->stacks[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < r->stack_count && r->stacks[low].id == id ? &r->stacks[low] : NULL;
+    return find_stack(r, id);
 }
 
 static void load_stack_frame(struct vt_recording *r, struct vt_row *row)
 {
-    struct vt_stack *stack = (struct vt_stack *)vt_reader_stack(r, vt_row_uint(row, 0, INT64_MAX));
+    struct vt_stack *stack = find_stack(r, vt_row_uint(row, 0, INT64_MAX));
     const struct vt_frame *frame = find_frame(r, vt_row_uint(row, 2, INT64_MAX));
     row->bad |= !stack || !frame ||
                 vt_row_uint(row, 1, VT_STACK_MAX) != (stack ? stack->frame_count : 0);
