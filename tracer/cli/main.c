@@ -48,7 +48,8 @@
  *                          values.c   what options' values may be
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
  *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`
- *                          report.c, history.c, diff.c `vastrace report RUN` and so on
+ *                          history.c, diff.c `vastrace history RUN` and so on
+ *                          report.c   `vastrace report RUN`; report_text.c, report_json.c
  *                          export.c   `vastrace export RUN`, to other formats
  *                          progress.c how far a long question is
  *                          page.c     lines in columns, recordings opened
