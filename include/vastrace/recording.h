@@ -182,6 +182,7 @@ struct vt_history_entry {
     vt_addr elsewhere;            /* MOVED_*: where the bytes came from or went */
     struct vt_region below;       /* MADE, MOVED_HERE: the neighbours then; start == end: none */
     struct vt_region above;
+    uint64_t skipped; /* entries just before this one that did the same, and are not there */
 };
 
 struct vt_history {
@@ -195,7 +196,8 @@ struct vt_history {
  * What happened to [start, end) in all spaces that a process ever had. For a
  * range of one byte (an address) the region that holds it is followed, with
  * what it grows by and is cut by; for a larger one what overlaps it is told as
- * it is. At most `most` entries are kept (0: all), the first and the last ones.
+ * it is. At most `most` entries are kept (0: all), the first and the last ones,
+ * and of many in a row that do the same (a heap grows) the first and the last.
  */
 int vt_recording_history(struct vt_recording *recording, const struct vt_recorded_process *process,
                          vt_addr start, vt_addr end, size_t most, struct vt_history *history,

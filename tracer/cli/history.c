@@ -165,18 +165,6 @@ static void headline(struct cli_page *p, const struct vt_recorded_process *proce
     cli_line(p);
 }
 
-/* How many entries from this one on tell of growth by the same cause. */
-static size_t growth_run(const struct vt_history *h, size_t from)
-{
-    const struct vt_history_entry *first = &h->entries[from];
-    size_t end = h->left_out && from < ENTRIES_MOST / 2 ? ENTRIES_MOST / 2 : h->count;
-    size_t i = from;
-    while (i < end && h->entries[i].op == VT_HISTORY_GROWN && h->entries[i].cause == first->cause &&
-           h->entries[i].space == first->space && h->entries[i].stack == first->stack)
-        i++;
-    return i - from;
-}
-
 static int show(struct cli_page *p, struct vt_recording *recording, const char *path,
                 const struct vt_recorded_process *process, vt_addr start, vt_addr end, bool all)
 {
@@ -199,17 +187,14 @@ static int show(struct cli_page *p, struct vt_recording *recording, const char *
     if (h.count)
         titles(p);
     for (size_t i = 0; i < h.count; i++) {
-        size_t run = all ? 0 : growth_run(&h, i);
-        if (run > 3) { /* the first, how many, and the last */
-            entry(p, &h.entries[i], many_spaces, many_threads);
-            cli_pad(p, OP_AT);
-            cli_text(p, "... %zu more such ...", run - 2);
-            cli_line(p);
-            i += run - 1;
-        }
         if (h.left_out && i == ENTRIES_MOST / 2) {
             cli_pad(p, OP_AT);
             cli_text(p, "... %llu more ...", (unsigned long long)h.left_out);
+            cli_line(p);
+        }
+        if (h.entries[i].skipped) {
+            cli_pad(p, OP_AT);
+            cli_text(p, "... %llu more such ...", (unsigned long long)h.entries[i].skipped);
             cli_line(p);
         }
         entry(p, &h.entries[i], many_spaces, many_threads);

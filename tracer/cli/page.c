@@ -208,6 +208,8 @@ void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t frame
             cli_text(page, "+0x%llx", (unsigned long long)frame->address);
         }
     }
+    if (stack && stack->frame_count > frames)
+        cli_text(page, " < ...");
 }
 
 void cli_line(struct cli_page *page)

@@ -77,7 +77,7 @@ void cli_seconds_at(struct cli_page *page, size_t column, int64_t ns); /* "0.001
 /* What a region is, for a "what" column: its file's or object's name, else nothing. */
 void cli_object(struct cli_page *page, const struct vt_region *region);
 
-/* A call stack in one line: " in main (heapy), called by ..."; nothing for null. */
+/* A call stack in one line: "brk < sbrk < main < ..."; nothing for null. */
 void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t frames);
 
 void cli_line(struct cli_page *page); /* ends it */

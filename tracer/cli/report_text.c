@@ -2,6 +2,7 @@
  * report_text.c - hides how an account is laid out for eyes: a ledger, facts,
  * and lists of which the largest items are shown and the rest is counted.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,6 +14,7 @@
 #define REMAINING_MOST 10
 #define DEPTHS_MOST    5
 #define FRAMES_SHOWN   6
+#define OTHERS_MOST    16
 
 typedef unsigned long long ull;
 
@@ -423,53 +425,62 @@ static void findings(struct cli_page *p, const struct vt_report *r)
     }
 }
 
-static void next_step(struct cli_page *p, const struct vt_report *r, const char *path)
+/* The next command worth typing. */
+static void next_step(struct cli_page *p, const struct vt_recording *recording,
+                      const struct vt_report *r, const char *path)
 {
     const struct vt_region *about =
         r->finding_count && r->findings[0].region.end ? &r->findings[0].region : NULL;
+    const struct vt_recorded_process *usual;
     cli_line(p);
-    cli_text(p, "next: vastrace ");
-    if (about) {
-        cli_text(p, "history ");
-        cli_name(p, path);
+    cli_text(p, "next: vastrace %s ", about ? "history" : "layout");
+    cli_name(p, path);
+    if (about)
         cli_text(p, " %llx", (ull)about->start);
-    } else {
-        cli_text(p, "layout ");
-        cli_name(p, path);
+    else
         cli_text(p, " --at peak");
-    }
+    if (!vt_recording_process(recording, 0, &usual, NULL) && usual != r->process)
+        cli_text(p, " --pid %d", (int)r->process->pid);
     cli_line(p);
+}
+
+static int by_peak(const void *a, const void *b)
+{
+    const struct vt_recorded_process *const *x = a, *const *y = b;
+    uint64_t p = (*x)->totals.peak_bytes, q = (*y)->totals.peak_bytes;
+    return p != q ? (p > q ? -1 : 1) : (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
 }
 
 static void others(struct cli_page *p, const struct vt_recording *recording,
                    const struct vt_report *r)
 {
-    size_t count;
+    size_t count, shown = 0;
     const struct vt_recorded_process *all = vt_recording_processes(recording, &count);
-    if (count < 2)
-        return;
-    section(p, "other processes (--pid)");
-    size_t shown = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (&all[i] == r->process)
-            continue;
-        if (++shown > 16)
-            continue;
-        cli_right(p, 8, "%d", (int)all[i].pid);
+    const struct vt_recorded_process **list = malloc(count * sizeof(*list));
+    for (size_t i = 0; list && i < count; i++)
+        if (&all[i] != r->process)
+            list[shown++] = &all[i];
+    if (shown) {
+        qsort(list, shown, sizeof(*list), by_peak);
+        section(p, "other processes, by their peak (--pid)");
+    }
+    for (size_t i = 0; i < shown && i < OTHERS_MOST; i++) {
+        cli_right(p, 8, "%d", (int)list[i]->pid);
         cli_text(p, "  ");
-        cli_name(p, *all[i].name ? all[i].name : "process");
+        cli_name(p, *list[i]->name ? list[i]->name : "process");
         cli_text(p, " ");
-        ending(p, &all[i]);
-        if (all[i].has_totals) {
+        ending(p, list[i]);
+        if (list[i]->has_totals) {
             cli_text(p, ", peak ");
-            cli_size(p, all[i].totals.peak_bytes);
+            cli_size(p, list[i]->totals.peak_bytes);
         }
         cli_line(p);
     }
-    if (shown > 16) {
-        cli_text(p, "and %zu more", shown - 16);
+    if (shown > OTHERS_MOST) {
+        cli_text(p, "and %zu more", shown - OTHERS_MOST);
         cli_line(p);
     }
+    free(list);
 }
 
 void cli_report_text(struct cli_page *p, const struct vt_recording *recording,
@@ -484,5 +495,5 @@ void cli_report_text(struct cli_page *p, const struct vt_recording *recording,
     remaining(p, r);
     findings(p, r);
     others(p, recording, r);
-    next_step(p, r, path);
+    next_step(p, recording, r, path);
 }

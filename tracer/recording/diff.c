@@ -273,7 +273,7 @@ int vt_recording_diff(struct vt_recording *r, const struct vt_moment *from,
 struct role {
     struct vt_region region;
     const char *name; /* of the file, image or special object; "" for plain memory */
-    uint64_t place;   /* offset in the file, or the kind of what has none */
+    uint64_t place; /* offset in the file; of what has none its kind, and whether it is an arena */
     size_t order;
     bool matched;
 };
@@ -298,7 +298,7 @@ static int collect(const struct vt_recorded_layout *layout, struct roles *roles,
         roles->items[roles->count] = (struct role){
             .region = *r,
             .name = object ? object->name : "",
-            .place = file ? r->offset : r->kind,
+            .place = file ? r->offset : r->kind | (uint64_t)(r->flags & VT_REGION_ARENA) << 8,
             .order = roles->count,
         };
         roles->count++;

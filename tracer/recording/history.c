@@ -27,6 +27,8 @@ struct search {
     size_t most;
     struct vt_history *history;
     uint64_t found;
+    size_t last;  /* the index of the latest entry; meaningful if something was found */
+    bool goes_on; /* it does what the one before it did */
     struct holder *holders;
     size_t holder_count;
     struct vt_error *err;
@@ -40,23 +42,30 @@ void vt_history_deinit(struct vt_history *history)
     *history = (struct vt_history){0};
 }
 
+static bool same_state(const struct vt_region *a, const struct vt_region *b)
+{
+    return a->prot == b->prot && a->kind == b->kind && a->object == b->object;
+}
+
+/* Does an entry do what the one before it did, as when a heap grows? */
+static bool does_the_same(const struct vt_history_entry *last, const struct vt_history_entry *e)
+{
+    if (e->op != last->op || e->cause != last->cause || e->space != last->space ||
+        e->stack != last->stack || e->tid != last->tid)
+        return false;
+    if (e->op == VT_HISTORY_ALTERED)
+        return e->after.start == last->after.end && same_state(&e->before, &last->before) &&
+               same_state(&e->after, &last->after);
+    return e->op == VT_HISTORY_GROWN || e->op == VT_HISTORY_CUT;
+}
+
 static int add(struct search *s, enum vt_history_op op, const struct vt_region *before,
                const struct vt_region *after, vt_addr elsewhere)
 {
     struct vt_history *h = s->history;
     const struct vt_recording *r = s->recording;
     const struct vt_event_row *e = s->event;
-    size_t at = h->count;
-    if (s->most && h->count == s->most) {
-        size_t head = s->most / 2, ring = s->most - head;
-        at = head + (size_t)((s->found - head) % ring);
-    } else {
-        if (vt_reserve((void **)&h->entries, &h->capacity, h->count + 1, sizeof(*h->entries)))
-            return -ENOMEM;
-        h->count++;
-    }
-    s->found++;
-    h->entries[at] = (struct vt_history_entry){
+    const struct vt_history_entry entry = {
         .op = op,
         .event = e->seq,
         .time_ns = e->time_ns,
@@ -69,6 +78,27 @@ static int add(struct search *s, enum vt_history_op op, const struct vt_region *
         .after = after ? *after : (struct vt_region){0},
         .elsewhere = elsewhere,
     };
+    struct vt_history_entry *last = s->most && s->found ? &h->entries[s->last] : NULL;
+    bool same = last && does_the_same(last, &entry);
+    if (same && s->goes_on) {
+        uint64_t skipped = last->skipped + 1;
+        *last = entry;
+        last->skipped = skipped;
+        return 0;
+    }
+    size_t at = h->count;
+    if (s->most && h->count == s->most) {
+        size_t head = s->most / 2, ring = s->most - head;
+        at = head + (size_t)((s->found - head) % ring);
+    } else {
+        if (vt_reserve((void **)&h->entries, &h->capacity, h->count + 1, sizeof(*h->entries)))
+            return -ENOMEM;
+        h->count++;
+    }
+    h->entries[at] = entry;
+    s->found++;
+    s->last = at;
+    s->goes_on = same;
     return 0;
 }
 
