@@ -75,6 +75,11 @@ static struct vt_change gone(struct vt_region before)
         .op = VT_CHANGE_GONE, .start = before.start, .end = before.end, .before = before};
 }
 
+static vt_addr page_addr(unsigned page)
+{
+    return BASE + (uint64_t)page * 4096;
+}
+
 struct teller {
     struct vt_sink *sinks[2];
     size_t sink_count;
@@ -576,6 +581,164 @@ static void test_questions(void **state)
     vt_recording_close(recording);
 }
 
+/* A recording of an exec, then of what `more` tells, then of the end of the process. */
+static struct vt_recording *record(const char *name, void (*more)(struct teller *t),
+                                   const struct vt_recorded_process **process)
+{
+    const char *path = in_directory(name);
+    const struct vt_exec_info exec = {.path = "/home/u/heapy"};
+    const struct vt_exit_info exit = {.name = "heapy", .root = true};
+    struct teller t = {0};
+    struct vt_error err;
+    open_sink(&t, path);
+    begin(&t);
+    TELL(&t, EVENT(.cause = VT_CAUSE_EXEC, .exec = &exec),
+         made(region(BASE, 0x1000, R | X, VT_KIND_TEXT, &program, 0)));
+    more(&t);
+    TELL(&t, EVENT(.cause = VT_CAUSE_EXIT, .exit = &exit),
+         gone(region(BASE, 0x1000, R | X, VT_KIND_TEXT, &program, 0)));
+    end(&t);
+    struct vt_recording *recording = open_good(path);
+    assert_int_equal(vt_recording_process(recording, 0, process, &err), 0);
+    return recording;
+}
+
+#define STEPS 500
+
+static void tell_growth(struct teller *t)
+{
+    static const struct vt_call brk = {.name = "brk", .number = 12};
+    for (unsigned i = 0; i < STEPS; i++)
+        TELL(t, EVENT(.cause = VT_CAUSE_CALL, .call = &brk),
+             made(region(page_addr(i + 16), 4096, R | W, VT_KIND_HEAP, NULL, 0)));
+    for (unsigned i = STEPS; i-- > 1;)
+        TELL(t, EVENT(.cause = VT_CAUSE_CALL, .call = &brk),
+             gone(region(page_addr(i + 16), 4096, R | W, VT_KIND_HEAP, NULL, 0)));
+}
+
+/* What goes on alike does not push out of a biography what happened before and after it. */
+static void test_runs(void **state)
+{
+    static const struct {
+        enum vt_history_op op;
+        uint64_t skipped;
+        uint64_t pages; /* of the region afterwards */
+    } wanted[] = {
+        {VT_HISTORY_MADE, 0, 1},
+        {VT_HISTORY_GROWN, 0, 2},
+        {VT_HISTORY_GROWN, STEPS - 3, STEPS},
+        {VT_HISTORY_CUT, 0, STEPS - 1},
+        {VT_HISTORY_CUT, STEPS - 3, 1},
+    };
+    const struct vt_recorded_process *process;
+    struct vt_recording *recording = record("runs.vas", tell_growth, &process);
+    struct vt_history h;
+    struct vt_error err;
+    (void)state;
+    assert_int_equal(
+        vt_recording_history(recording, process, page_addr(16), page_addr(16) + 1, 8, &h, &err), 0);
+    assert_int_equal(h.count, VT_COUNTOF(wanted));
+    assert_int_equal(h.left_out, 0);
+    for (size_t i = 0; i < h.count; i++) {
+        const struct vt_region *after = &h.entries[i].after;
+        assert_int_equal(h.entries[i].op, wanted[i].op);
+        assert_true(h.entries[i].skipped == wanted[i].skipped);
+        assert_true(after->end - after->start == wanted[i].pages * 4096);
+    }
+    vt_history_deinit(&h);
+    assert_int_equal(
+        vt_recording_history(recording, process, page_addr(16), page_addr(16) + 1, 0, &h, &err), 0);
+    assert_int_equal(h.count, 2 * STEPS - 1); /* all that were asked for are there */
+    vt_history_deinit(&h);
+    vt_recording_close(recording);
+}
+
+#define CALLERS (VT_FINDINGS_MOST + 3)
+
+static void tell_writable_code(struct teller *t)
+{
+    static const char *const names[CALLERS] = {"a", "b", "c", "d", "e", "f",
+                                               "g", "h", "i", "j", "k"};
+    for (unsigned i = 0; i < CALLERS; i++) {
+        struct vt_call call = {.name = names[i], .number = i + 1000};
+        TELL(
+            t, EVENT(.cause = VT_CAUSE_CALL, .call = &call),
+            made(region(page_addr(64 * i + 64), 4096 * (i + 1), R | W | X, VT_KIND_ANON, NULL, 0)));
+    }
+}
+
+/* The largest findings of a type are told, and how many there are; none merges with another's. */
+static void test_many_findings(void **state)
+{
+    const struct vt_recorded_process *process;
+    struct vt_recording *recording = record("findings.vas", tell_writable_code, &process);
+    struct vt_report report;
+    struct vt_error err;
+    (void)state;
+    assert_int_equal(vt_recording_report(recording, process, &report, &err), 0);
+    assert_int_equal(report.finding_count, VT_FINDINGS_MOST);
+    for (int type = 0; type < VT_FINDING_COUNT; type++)
+        assert_int_equal(report.finding_totals[type], type == VT_FINDING_WRITE_EXEC ? CALLERS : 0);
+    for (size_t i = 0; i < report.finding_count; i++) {
+        assert_int_equal(report.findings[i].type, VT_FINDING_WRITE_EXEC);
+        assert_true(report.findings[i].bytes == (CALLERS - i) * 4096);
+        assert_int_equal(report.findings[i].count, 1);
+    }
+    vt_report_deinit(&report);
+    vt_recording_close(recording);
+}
+
+static void tell_heaps(struct teller *t, uint64_t heap, uint64_t arena)
+{
+    struct vt_region mapped = region(0x7f0000000000, arena, R | W, VT_KIND_HEAP, NULL, 0);
+    mapped.flags = VT_REGION_ARENA;
+    if (heap)
+        TELL(t, EVENT(.cause = VT_CAUSE_FAULT),
+             made(region(page_addr(64), heap, R | W, VT_KIND_HEAP, NULL, 0)));
+    TELL(t, EVENT(.cause = VT_CAUSE_FAULT), made(mapped));
+}
+
+static void tell_heap_and_arena(struct teller *t)
+{
+    tell_heaps(t, 0x10000, 0x20000);
+}
+
+static void tell_arena(struct teller *t)
+{
+    tell_heaps(t, 0, 0x30000);
+}
+
+/* Of two runs a heap is compared with a heap, and an arena of malloc's with an arena. */
+static void test_roles(void **state)
+{
+    static const struct vt_when at_end = {.type = VT_WHEN_END};
+    void (*const tell_run[2])(struct teller *) = {tell_heap_and_arena, tell_arena};
+    static const char *const names[2] = {"before.vas", "after.vas"};
+    struct vt_recording *recordings[2];
+    struct vt_recorded_layout *layouts[2];
+    struct vt_differences d;
+    struct vt_error err;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct vt_recorded_process *process;
+        struct vt_moment moment;
+        recordings[i] = record(names[i], tell_run[i], &process);
+        assert_int_equal(vt_recording_moment(recordings[i], process, &at_end, &moment, &err), 0);
+        assert_int_equal(vt_recording_layout(recordings[i], &moment, &layouts[i], &err), 0);
+    }
+    assert_int_equal(vt_recording_diff_runs(layouts[0], layouts[1], &d, &err), 0);
+    assert_int_equal(d.count, 2);
+    assert_int_equal(d.items[0].op, VT_DIFFERENCE_GONE);
+    assert_true(d.items[0].before.start == page_addr(64));
+    assert_int_equal(d.items[1].op, VT_DIFFERENCE_GROWN);
+    assert_true(d.items[1].after.flags & VT_REGION_ARENA);
+    vt_differences_deinit(&d);
+    for (int i = 0; i < 2; i++) {
+        vt_recorded_layout_destroy(layouts[i]);
+        vt_recording_close(recordings[i]);
+    }
+}
+
 /* ---- rectangles against a naive model --------------------------------------------------------- */
 
 #define PAGES  48
@@ -601,11 +764,6 @@ static uint32_t random_below(uint32_t *seed, uint32_t limit)
     *seed ^= *seed >> 17;
     *seed ^= *seed << 5;
     return *seed % limit;
-}
-
-static vt_addr page_addr(unsigned page)
-{
-    return BASE + (uint64_t)page * 4096;
 }
 
 static vt_addr anon_kind(void *context, const struct vt_region *r, uint8_t *kind)
@@ -1122,11 +1280,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack),          cmocka_unit_test(test_lossless),
         cmocka_unit_test(test_schema),        cmocka_unit_test(test_when),
-        cmocka_unit_test(test_questions),     cmocka_unit_test(test_rectangles),
-        cmocka_unit_test(test_while_written), cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_partial),       cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_foreign),       cmocka_unit_test(test_absurd),
-        cmocka_unit_test(test_odd_but_legal), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_questions),     cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_many_findings), cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_rectangles),    cmocka_unit_test(test_while_written),
+        cmocka_unit_test(test_dropped),       cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_absurd),        cmocka_unit_test(test_odd_but_legal),
+        cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests_name("recording", tests, set_up, tear_down);
 }
