@@ -35,7 +35,7 @@
  *   tracer/session/        live.c     what each stop means, and the events that come of it
  *                          tasks.c    processes, threads and the spaces they hold
  *                          turns.c    order among calls; memcall.c one call from entry to return
- *                          ledger.c   made, gone and the most of each kind
+ *                          totals.c   made, gone and the most of each kind
  *                          space.c    one address space: model, images, kernel
  *                          emit.c     filter and queue to the sinks
  *                          stacks.c   call stacks, each once; own_stack.c whose a stack pointer is

@@ -26,7 +26,7 @@
 #include "engine/signals.h"
 #include "session/emit.h"
 #include "session/fault.h"
-#include "session/ledger.h"
+#include "session/totals.h"
 #include "session/placement.h"
 #include "session/stacks.h"
 #include "session/tasks.h"
@@ -140,7 +140,7 @@ static void keep_stack(struct vt_thread *thread, struct vt_stack_use *uses, size
     struct vt_stack_use use;
     if (thread->shared && !thread->leaving_exec &&
         vt_own_stack_use(&thread->stack, thread->shared->space, thread->tracee->tid, &use))
-        vt_ledger_keep_stack(uses, count, &use);
+        vt_totals_keep_stack(uses, count, &use);
 }
 
 /* ---- events ------------------------------------------------------------------------- */
@@ -193,8 +193,8 @@ static void tell(struct live *live, struct vt_thread *thread, struct vt_event *e
             bool by_program = event->cause == VT_CAUSE_CALL || event->cause == VT_CAUSE_FAULT;
             struct vt_process_totals *totals = &shared->ledger->totals;
             const struct vt_change *fresh = changes->items + from;
-            vt_ledger_enter(totals, fresh, changes->count - from);
-            vt_ledger_note(totals, shared->space->layout, fresh, changes->count - from,
+            vt_totals_enter(totals, fresh, changes->count - from);
+            vt_totals_note(totals, shared->space->layout, fresh, changes->count - from,
                            !by_program);
         }
     }

@@ -1,17 +1,17 @@
 /*
- * ledger.c - hides how changes are turned into sums.
+ * totals.c - hides how changes are turned into sums.
  *
  * Invariant: what totals say was made less what they say is gone is what is
  * mapped, for each kind; memory that becomes of another kind is gone from the
  * one and made of the other.
  */
-#include "session/ledger.h"
+#include "session/totals.h"
 
 #include <string.h>
 
 #include "base/base.h"
 
-void vt_ledger_enter(struct vt_process_totals *totals, const struct vt_change *changes,
+void vt_totals_enter(struct vt_process_totals *totals, const struct vt_change *changes,
                      size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -44,7 +44,7 @@ static void note_kind(struct vt_process_totals *totals, const struct vt_layout_s
     k->peak_bytes = vt_max(k->peak_bytes, k->bytes);
 }
 
-void vt_ledger_note(struct vt_process_totals *totals, const struct vt_layout *layout,
+void vt_totals_note(struct vt_process_totals *totals, const struct vt_layout *layout,
                     const struct vt_change *changes, size_t count, bool all)
 {
     const struct vt_layout_sums *sums = vt_layout_sums(layout);
@@ -71,7 +71,7 @@ static uint64_t depth(const struct vt_stack_use *use)
     return use->high - use->sp_lowest;
 }
 
-void vt_ledger_keep_stack(struct vt_stack_use *uses, size_t *count, const struct vt_stack_use *use)
+void vt_totals_keep_stack(struct vt_stack_use *uses, size_t *count, const struct vt_stack_use *use)
 {
     size_t at = *count;
     while (at && depth(&uses[at - 1]) < depth(use))
