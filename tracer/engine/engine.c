@@ -308,7 +308,11 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
     if (engine->filter)
         options |= PTRACE_O_TRACESECCOMP;
     if (request(PTRACE_SEIZE, spawn.pid, 0, options)) {
-        int error = errno;
+        int error = errno, status;
+        if (waitpid(spawn.pid, &status, __WALL | WNOHANG) == spawn.pid) { /* killed already */
+            *wait_status = WIFSIGNALED(status) ? status : 0;
+            return vt_spawn_failure(&spawn, status, err);
+        }
         vt_spawn_abort(&spawn);
         return vt_error_errno(err, error,
                               "cannot trace the new process (is ptrace forbidden here, "
