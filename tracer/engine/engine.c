@@ -445,14 +445,20 @@ static bool is_queued(const struct vt_engine *engine, pid_t tid)
     return false;
 }
 
-/* Is any thread of pid a tracee? */
-static bool is_traced(const struct vt_engine *engine, pid_t pid)
+/* A thread of pid that is a tracee and is not `but`; null: there is none. */
+static struct entry *other_thread(const struct vt_engine *engine, pid_t pid,
+                                  const struct entry *but)
 {
     for (size_t i = 0; i < BUCKETS; i++)
-        for (const struct entry *e = engine->buckets[i]; e; e = e->next)
-            if (e->tracee.pid == pid)
-                return true;
-    return false;
+        for (struct entry *e = engine->buckets[i]; e; e = e->next)
+            if (e->tracee.pid == pid && e != but)
+                return e;
+    return NULL;
+}
+
+static bool is_traced(const struct vt_engine *engine, pid_t pid)
+{
+    return other_thread(engine, pid, NULL);
 }
 
 /* The nearest thread of pid, from `e` on in its bucket, that has not reported its first stop. */
@@ -690,6 +696,10 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     if (!WIFSTOPPED(status)) { /* ended: there is nothing to resume */
         if (!e)
             return false;
+        /* A leader is the last to go, unless it was another thread, killed in its exec. */
+        struct entry *former = e->tracee.pid == tid ? other_thread(engine, tid, e) : NULL;
+        if (former)
+            take_over(engine, at, former->tracee.tid, stop);
         take_out(engine, e);
         free(engine->gone);
         engine->gone = e;

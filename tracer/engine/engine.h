@@ -54,7 +54,7 @@ struct vt_stop {
     int signal;      /* SIGNAL, GROUP */
     int wait_status; /* GONE */
     bool missed;     /* START: the attach did not wait for it, so it may have changed the map */
-    void *replaced;  /* EXEC, START: `user` of a record that another thread took over, or null */
+    void *replaced;  /* EXEC, START, GONE: `user` of a record that another thread took, or null */
 };
 
 enum vt_resume {

@@ -823,8 +823,11 @@ static void end_process(struct live *live, struct vt_thread *last, enum vt_cause
 static void on_gone(struct live *live, const struct vt_stop *stop)
 {
     struct vt_thread *thread = stop->tracee->user;
+    if (stop->replaced) /* killed in its exec, before that was seen */
+        remove_thread(live, stop->replaced);
     if (!thread)
         return;
+    thread->tracee = stop->tracee; /* another record if it was replaced */
     struct vt_process *process = thread->process;
     process->wait_status = stop->wait_status; /* the leader's, where it is traced, comes last */
     if (process->pid == live->root && stop->tracee->tid == process->pid) {
