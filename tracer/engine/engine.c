@@ -40,6 +40,8 @@ struct entry {
     struct vt_tracee tracee; /* first, so that a tracee is its entry */
     struct entry *next;      /* in its bucket */
     bool started;            /* its START has been told */
+    bool child;              /* it came with its creator, and was not attached to */
+    bool known;              /* a thread of its process has started, now or before */
     bool stopped;
     bool in_call;       /* resumed TO_RETURN; its RETURN is to come */
     bool drop_return;   /* the next return is of no interest (of the exec that was told) */
@@ -647,22 +649,43 @@ static void take_over(struct vt_engine *engine, struct entry **leader, pid_t for
     old->signal = 0;
 }
 
-/* First word of a tracee: who it is. Returns false if it is not to be told. */
+/* Whose thread it is; false if that cannot be told. */
+static bool identify(struct vt_engine *engine, struct entry *e)
+{
+    if (e->tracee.pid)
+        return true;
+    pid_t pid = vt_proc_thread_group(e->tracee.tid);
+    if (pid < 0) {
+        if (pid != -ESRCH && !*engine->refused.text)
+            vt_error_errno(&engine->refused, pid, "cannot tell whose thread %d is",
+                           (int)e->tracee.tid);
+        return false;
+    }
+    e->tracee.pid = pid;
+    e->tracee.parent = vt_proc_parent(e->tracee.tid);
+    e->child = true;
+    e->known = pid != e->tracee.tid; /* its creator has */
+    return true;
+}
+
+/* The first of the threads that were attached to together speaks for all of them. */
+static void know_process(struct vt_engine *engine, const struct entry *first)
+{
+    for (size_t i = 0; i < BUCKETS && !first->known; i++)
+        for (struct entry *e = engine->buckets[i]; e; e = e->next)
+            e->known |= e != first && e->tracee.pid == first->tracee.pid;
+}
+
+/* First word of a tracee. Returns false if it is not to be told. */
 static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *stop)
 {
-    if (!e->tracee.pid) {
-        pid_t pid = vt_proc_thread_group(e->tracee.tid);
-        if (pid < 0) {
-            if (pid != -ESRCH && !*engine->refused.text)
-                vt_error_errno(&engine->refused, pid, "cannot tell whose thread %d is",
-                               (int)e->tracee.tid);
-            return false;
-        }
-        e->tracee.pid = pid;
-        e->tracee.parent = vt_proc_parent(e->tracee.tid);
+    if (!identify(engine, e))
+        return false;
+    if (e->child)
         undo_inherited_patch(engine, e);
-    }
-    e->started = true;
+    else
+        know_process(engine, e);
+    e->started = e->known = true;
     stop->missed = e->missed;
     engine->missed -= e->missed;
     e->missed = false;
@@ -679,9 +702,11 @@ static bool begin(struct vt_engine *engine, struct entry *e, struct vt_stop *sto
 static void announce(struct vt_engine *engine, pid_t parent)
 {
     unsigned long child = 0;
+    struct entry *e;
     if (!insist(engine, PTRACE_GETEVENTMSG, parent, 0, (unsigned long)&child) && child &&
-        !*find(engine, (pid_t)child) && vt_proc_tracer((pid_t)child) == getpid())
-        add(engine, (pid_t)child);
+        !*find(engine, (pid_t)child) && vt_proc_tracer((pid_t)child) == getpid() &&
+        (e = add(engine, (pid_t)child)))
+        identify(engine, e); /* while it can be: it may be killed before it stops */
 }
 
 /*
@@ -693,8 +718,8 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     struct entry **at = find(engine, tid);
     struct entry *e = *at;
 
-    if (!WIFSTOPPED(status)) { /* ended: there is nothing to resume */
-        if (!e)
+    if (!WIFSTOPPED(status)) {             /* ended: there is nothing to resume */
+        if (!e && !(e = add(engine, tid))) /* before its creator's word of it */
             return false;
         /* A leader is the last to go, unless it was another thread, killed in its exec. */
         struct entry *former = e->tracee.pid == tid ? other_thread(engine, tid, e) : NULL;
@@ -706,7 +731,10 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         stop->type = VT_STOP_GONE;
         stop->wait_status = status;
         stop->tracee = &e->tracee;
-        return e->started;
+        stop->unseen = !e->started;
+        stop->no_process = stop->unseen && !e->known &&
+                           (!e->tracee.pid || !is_traced(engine, e->tracee.pid));
+        return true;
     }
     if (!e && !(e = add(engine, tid))) {
         if (!*engine->refused.text)
@@ -722,7 +750,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     bool group_stop = event == PTRACE_EVENT_STOP && signal != SIGTRAP;
 
     e->group_stopped = group_stop;
-    if (!e->started && event != PTRACE_EVENT_EXIT) {
+    if (!e->started) {
         /* The first word of it, whatever it is; mostly a PTRACE_EVENT_STOP. */
         unsigned long former = 0;
         if (event == PTRACE_EVENT_EXEC &&
@@ -734,6 +762,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         if (!event && signal != (SIGTRAP | 0x80))
             e->signal = signal;
         tell = begin(engine, e, stop);
+        stop->dying = event == PTRACE_EVENT_EXIT; /* killed before it had run */
     } else if (event == PTRACE_EVENT_SECCOMP || (!event && signal == (SIGTRAP | 0x80))) {
         /* Resumed by CONT, or by SYSCALL to reach the return. */
         tell = classify_call(engine, e, stop);
@@ -752,7 +781,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         e->in_call = e->drop_return = false;
         stop->type = VT_STOP_DYING;
         read_registers(engine, stop);
-        tell = e->started;
+        tell = true;
     } else if (group_stop) {
         /* Stopped by job control: resumed with LISTEN, which leaves it so. */
         stop->type = VT_STOP_GROUP;

@@ -54,6 +54,9 @@ struct vt_stop {
     int signal;      /* SIGNAL, GROUP */
     int wait_status; /* GONE */
     bool missed;     /* START: the attach did not wait for it, so it may have changed the map */
+    bool dying;      /* START: it is DYING as well; that will not be told */
+    bool unseen;     /* GONE: there was no stop of it before; its pid may be 0, not known */
+    bool no_process; /* GONE, unseen: nor of any thread of its process, and it is the last one */
     void *replaced;  /* EXEC, START, GONE: `user` of a record that another thread took, or null */
 };
 

@@ -825,6 +825,11 @@ static void on_gone(struct live *live, const struct vt_stop *stop)
     struct vt_thread *thread = stop->tracee->user;
     if (stop->replaced) /* killed in its exec, before that was seen */
         remove_thread(live, stop->replaced);
+    if (stop->unseen) /* that is all there is to know of it */
+        live->tasks.thread_count++;
+    if (stop->no_process)
+        lose(live, NULL,
+             &(struct vt_error){.text = "a process was killed before it could be looked at"});
     if (!thread)
         return;
     thread->tracee = stop->tracee; /* another record if it was replaced */
@@ -914,6 +919,8 @@ static void handle(struct live *live, const struct vt_stop *stop)
         if (stop->replaced)
             remove_thread(live, stop->replaced);
         on_start(live, stop);
+        if (stop->dying)
+            on_dying(live, stop);
         vt_engine_resume(live->engine, stop->tracee, VT_RESUME_RUN);
         break;
     case VT_STOP_ENTRY:
