@@ -38,7 +38,10 @@ void cli_error(const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     vt_escape_terminal(&out, text, strlen(text));
-    fprintf(stderr, "vastrace: %s\n", vt_buf_cstr(&out));
+    for (char *c = text; out.failed && *c; c++) /* no memory to escape with: only what is safe */
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    fprintf(stderr, "vastrace: %s\n", out.failed ? text : vt_buf_cstr(&out));
     vt_buf_deinit(&out);
 }
 

@@ -142,6 +142,7 @@ void cli_size_at(struct cli_page *page, size_t column, uint64_t bytes)
     struct vt_buf text = {0};
     vt_human_size(&text, bytes);
     cli_right(page, column, "%s", vt_buf_cstr(&text));
+    page->out.failed |= text.failed;
     vt_buf_deinit(&text);
 }
 
@@ -155,6 +156,7 @@ void cli_size(struct cli_page *page, uint64_t bytes)
         cli_text(page, "%.*s%c", (int)length - 3, tail, tail[length - 1]);
     else
         cli_text(page, "%s", tail);
+    page->out.failed |= text.failed;
     vt_buf_deinit(&text);
 }
 

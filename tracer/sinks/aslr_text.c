@@ -188,6 +188,7 @@ static void size_at(struct page *p, unsigned columns, uint64_t bytes)
     struct vt_buf text = {0};
     vt_human_size(&text, bytes);
     vt_buf_printf(p->out, "%*s", (int)columns, vt_buf_cstr(&text));
+    p->out->failed |= text.failed;
     vt_buf_deinit(&text);
 }
 

@@ -525,6 +525,7 @@ static void put_fault(struct vt_buf *out, const struct told *told, const struct 
     vt_add_fault(&text, event);
     VT_JSON_NAME(out, "explanation");
     vt_json_text(out, vt_buf_cstr(&text));
+    out->failed |= text.failed;
     vt_buf_deinit(&text);
     if (fault->sender) {
         VT_JSON_NAME(out, "sender");

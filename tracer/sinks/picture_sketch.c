@@ -86,6 +86,8 @@ struct vt_pic_size_text vt_pic_size_text(uint64_t bytes)
 
     vt_human_size(&buf, bytes);
     snprintf(size.text, sizeof(size.text), "%s", vt_buf_cstr(&buf));
+    if (buf.failed) /* no memory: in bytes, then */
+        snprintf(size.text, sizeof(size.text), "%" PRIu64, bytes);
     vt_buf_deinit(&buf);
     return size;
 }

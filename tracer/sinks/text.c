@@ -683,6 +683,7 @@ static bool say_signal(struct vt_sink *sink, const struct vt_event *event)
     vt_text_paint(sink, VT_STYLE_BAD);
     vt_text_name(sink, vt_buf_cstr(&sentence));
     vt_text_plain(sink);
+    sink->out.failed |= sentence.failed;
     vt_buf_deinit(&sentence);
     if (fault->has_addr) {
         neighbour_line(sink, "above", &fault->above, fault->addr);
