@@ -165,7 +165,8 @@ enum vt_fault_verdict {
     VT_FAULT_NULL,            /* in the lowest pages: a null pointer and an offset */
     VT_FAULT_NON_CANONICAL,   /* no address that the processor can translate */
     VT_FAULT_KERNEL_HALF,     /* the kernel's half */
-    VT_FAULT_NEVER_MAPPED,    /* nothing was ever mapped there, as far as was seen */
+    VT_FAULT_NEVER_MAPPED,    /* nothing was ever mapped there */
+    VT_FAULT_NOT_MAPPED,      /* nothing is mapped there; whether something was is not known */
     VT_FAULT_UNMAPPED,        /* something was, and went: see `past` */
     VT_FAULT_STACK_LIMIT,     /* below the main stack, which may not grow that far */
     VT_FAULT_STACK_BELOW,     /* below the main stack, which did not grow to there */

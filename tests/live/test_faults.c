@@ -2,7 +2,7 @@
  * test_faults.c - a fault is explained: each verdict by a program that earns it,
  * with the address, what lies there and around it, and what became of it.
  */
-#include "live.h"
+#include "running.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -155,9 +155,39 @@ static void check_often(void **state)
     live_free(&result);
 }
 
+/* Of what lay there before the attach nothing is claimed. */
+static void check_attached(void **state)
+{
+    struct running running;
+    struct tracing tracing;
+    const struct json *record;
+    size_t cursor = 0, told = 0;
+
+    (void)state;
+    running_fixture(&running, "fixture", "strike-later", "never");
+    tracing_start(&tracing, NULL, (const pid_t[]){running.pid, 0});
+    running_order(&running, "\n");
+    assert_true(WIFSIGNALED(running_end(&running)));
+    tracing_end(&tracing, 0);
+    live_assert_exited(&tracing.result, 0);
+    live_assert_exact(&tracing.result, 0);
+    while ((record = live_next(&tracing.result, &cursor))) {
+        const struct json *fault = json_get(record, "fault");
+
+        if (!fault)
+            continue;
+        told++;
+        assert_string_equal(json_text(fault, "verdict"), "not-mapped");
+        assert_non_null(strstr(json_text(fault, "explanation"), "is not known"));
+    }
+    assert_int_equal(told, 1);
+    tracing_free(&tracing);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct CMUnitTest others[] = {cmocka_unit_test(check_often)};
+    static const struct CMUnitTest others[] = {cmocka_unit_test(check_often),
+                                               cmocka_unit_test(check_attached)};
     struct CMUnitTest tests[LIVE_COUNT(rows) + LIVE_COUNT(others)];
     static char names[LIVE_COUNT(rows)][64];
     const struct rlimit no_core = {0, 0};

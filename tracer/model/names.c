@@ -43,6 +43,7 @@ static const char *const fault_names[VT_FAULT_COUNT] = {
     [VT_FAULT_NON_CANONICAL] = "non-canonical",
     [VT_FAULT_KERNEL_HALF] = "kernel-half",
     [VT_FAULT_NEVER_MAPPED] = "never-mapped",
+    [VT_FAULT_NOT_MAPPED] = "not-mapped",
     [VT_FAULT_UNMAPPED] = "unmapped",
     [VT_FAULT_STACK_LIMIT] = "stack-limit",
     [VT_FAULT_STACK_BELOW] = "stack-below",

@@ -140,6 +140,11 @@ static bool was_unmapped(struct inquiry *q)
 
 static bool was_never_mapped(struct inquiry *q)
 {
+    return !is_there(&q->fault->here) && q->fault->from_start;
+}
+
+static bool is_not_mapped(struct inquiry *q)
+{
     return !is_there(&q->fault->here);
 }
 
@@ -162,6 +167,7 @@ static const struct {
     {is_stack_limit, VT_FAULT_STACK_LIMIT},
     {is_stack_below, VT_FAULT_STACK_BELOW},
     {was_never_mapped, VT_FAULT_NEVER_MAPPED},
+    {is_not_mapped, VT_FAULT_NOT_MAPPED},
 };
 
 /* The regions at and around the address. */
@@ -178,10 +184,19 @@ static void look_around(const struct vt_layout *layout, struct vt_fault_info *fa
         fault->above = *above;
 }
 
-void vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *signal,
-                      const struct vt_memory *memory, const struct vt_lineage *lineage,
-                      struct vt_fault_info *fault)
+/* Changes that an address of such a space may have had, and that are forgotten. */
+static uint64_t forgotten(const struct vt_memory *memory, const struct vt_lineage *lineage)
 {
+    while (lineage->parent)
+        lineage = lineage->parent;
+    return vt_memory_forgotten(memory, lineage->since);
+}
+
+uint64_t vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *signal,
+                          const struct vt_memory *memory, const struct vt_lineage *lineage,
+                          struct vt_fault_info *fault)
+{
+    uint64_t missing = forgotten(memory, lineage);
     struct inquiry q = {space, tid, memory, lineage, fault};
     struct rlimit limit;
     *fault = (struct vt_fault_info){
@@ -191,7 +206,7 @@ void vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *
         .has_addr = signal->si_code > 0 && signal->si_code != SI_KERNEL &&
                     (signal->si_code != BUS_ADRALN || signal->si_signo != SIGBUS ||
                      signal->si_addr), /* x86 does not tell it */
-        .from_start = space->from_start && vt_memory_is_whole(memory),
+        .from_start = space->from_start && !missing,
     };
     if (fault->has_addr) {
         fault->addr = (uintptr_t)signal->si_addr;
@@ -202,7 +217,8 @@ void vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *
     for (size_t i = 0; i < VT_COUNTOF(questions); i++) {
         if (questions[i].applies(&q)) {
             fault->verdict = questions[i].verdict;
-            return;
+            break;
         }
     }
+    return space->from_start && fault->verdict == VT_FAULT_NOT_MAPPED ? missing : 0;
 }

@@ -17,9 +17,12 @@ struct vt_lineage {
     const struct vt_lineage *parent; /* null: none */
 };
 
-/* Fill *fault from the signal's siginfo. The space's stacks have been brought up to date. */
-void vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *signal,
-                      const struct vt_memory *memory, const struct vt_lineage *lineage,
-                      struct vt_fault_info *fault);
+/*
+ * Fill *fault from the signal's siginfo. The space's stacks have been brought up to date. Returns
+ * how many forgotten changes stand in the way of a verdict; 0 if none do.
+ */
+uint64_t vt_fault_explain(const struct vt_space *space, pid_t tid, const siginfo_t *signal,
+                          const struct vt_memory *memory, const struct vt_lineage *lineage,
+                          struct vt_fault_info *fault);
 
 #endif

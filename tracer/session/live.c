@@ -864,8 +864,15 @@ static void on_signal(struct live *live, const struct vt_stop *stop)
     if (is_settled(live, shared))
         settle(live, thread, stop->sp, "a signal");
     size_t from = mark(live);
-    vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory, shared->lineage,
-                     &fault);
+    uint64_t forgotten = vt_fault_explain(shared->space, stop->tracee->tid, &info, live->memory,
+                                          shared->lineage, &fault);
+    if (forgotten) {
+        struct vt_error err;
+        vt_error_set(&err, ENOSPC,
+                     "what was mapped at %llx is not known: the oldest %llu removals are forgotten",
+                     (unsigned long long)fault.addr, (unsigned long long)forgotten);
+        lose(live, thread->process, &err);
+    }
     struct vt_event event = {
         .cause = VT_CAUSE_SIGNAL, .sp = stop->sp, .ip = stop->ip, .fault = &fault};
     tell(live, thread, &event, from);

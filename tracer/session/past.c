@@ -15,7 +15,8 @@ struct note {
 };
 
 struct vt_memory {
-    uint64_t count; /* ever noted; the next one goes to count % NOTES */
+    uint64_t count;     /* ever noted; the next one goes to count % NOTES */
+    uint64_t forgotten; /* the latest event of which a note had to go; 0: none had to */
     struct note notes[NOTES];
 };
 
@@ -23,7 +24,7 @@ struct vt_memory *vt_memory_create(void)
 {
     struct vt_memory *memory = malloc(sizeof(*memory)); /* touched only as far as it is used */
     if (memory)
-        memory->count = 0;
+        memory->count = memory->forgotten = 0;
     return memory;
 }
 
@@ -53,7 +54,9 @@ void vt_memory_note(struct vt_memory *memory, const struct vt_event *event,
     for (size_t i = 0; i < count; i++) {
         if (!takes(&changes[i]))
             continue;
-        struct note *note = &memory->notes[memory->count++ % NOTES];
+        struct note *note = &memory->notes[memory->count % NOTES];
+        if (memory->count++ >= NOTES)
+            memory->forgotten = note->past.seq;
         note->space = event->space;
         note->past = (struct vt_past){
             .seq = event->seq,
@@ -84,7 +87,7 @@ bool vt_memory_find(const struct vt_memory *memory, uint32_t space, vt_addr addr
     return false;
 }
 
-bool vt_memory_is_whole(const struct vt_memory *memory)
+uint64_t vt_memory_forgotten(const struct vt_memory *memory, uint64_t since)
 {
-    return memory->count <= NOTES;
+    return memory->forgotten > since ? memory->count - NOTES : 0;
 }

@@ -24,7 +24,10 @@ void vt_memory_note(struct vt_memory *memory, const struct vt_event *event,
 bool vt_memory_find(const struct vt_memory *memory, uint32_t space, vt_addr addr, uint64_t until,
                     bool permission, struct vt_past *past);
 
-/* False if the oldest notes had to be forgotten. */
-bool vt_memory_is_whole(const struct vt_memory *memory);
+/*
+ * How many notes, the oldest ones, had to be forgotten; 0 if all of them were of
+ * events up to number `since`, so that nothing that came later is missing.
+ */
+uint64_t vt_memory_forgotten(const struct vt_memory *memory, uint64_t since);
 
 #endif

@@ -77,9 +77,15 @@ static void say_kernel_half(struct vt_buf *out, const struct vt_event *event)
 
 static void say_never_mapped(struct vt_buf *out, const struct vt_event *event)
 {
-    vt_buf_str(out, event->fault->from_start
-                        ? "nothing was ever mapped there"
-                        : "nothing is mapped there, and nothing was since the trace remembers");
+    (void)event;
+    vt_buf_str(out, "nothing was ever mapped there");
+}
+
+static void say_not_mapped(struct vt_buf *out, const struct vt_event *event)
+{
+    (void)event;
+    vt_buf_str(out, "nothing is mapped there; whether something was, before the trace remembers, "
+                    "is not known");
 }
 
 static void say_unmapped(struct vt_buf *out, const struct vt_event *event)
@@ -177,6 +183,7 @@ static void (*const words[VT_FAULT_COUNT])(struct vt_buf *, const struct vt_even
     [VT_FAULT_NON_CANONICAL] = say_non_canonical,
     [VT_FAULT_KERNEL_HALF] = say_kernel_half,
     [VT_FAULT_NEVER_MAPPED] = say_never_mapped,
+    [VT_FAULT_NOT_MAPPED] = say_not_mapped,
     [VT_FAULT_UNMAPPED] = say_unmapped,
     [VT_FAULT_STACK_LIMIT] = say_stack_limit,
     [VT_FAULT_STACK_BELOW] = say_stack_below,
