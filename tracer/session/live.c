@@ -892,7 +892,7 @@ static void take_signals(struct live *live)
         if (job_control) {
             live->tstp = true;
         } else if (live->root) {
-            if (from_user)
+            if (from_user && !live->result->exited) /* then its id may be another's */
                 kill(live->root, signal);
         } else {
             live->stop = true;
