@@ -88,13 +88,22 @@ static void warn(struct live *live, const char *fmt, ...)
     live->config->warn(live->config->warn_context, text);
 }
 
-/* A failure that cannot be attributed to the traced program: counted, said once in a while. */
+/* Of what is counted only the first ones are said one by one; true if this is one of them. */
+static bool is_among_first(struct live *live)
+{
+    const unsigned most = 10;
+    if (live->warned++ == most)
+        warn(live, "the others of this kind are only counted: the last record tells how many");
+    return live->warned <= most;
+}
+
+/* A failure that cannot be attributed to the traced program: counted, and said. */
 static void lose(struct live *live, struct vt_process *process, const struct vt_error *err)
 {
     live->result->exactness.lost++;
     if (process)
         process->exactness.lost++;
-    if (live->warned++ < 10)
+    if (is_among_first(live))
         warn(live, "%s", err->text);
 }
 
@@ -267,7 +276,7 @@ static void verify(struct live *live, struct vt_thread *thread, vt_addr sp, size
     char a[64], b[64];
     describe(&ours, a, sizeof(a));
     describe(&kernels, b, sizeof(b));
-    if (live->warned++ < 10)
+    if (is_among_first(live))
         warn(live,
              "the model differs from the kernel's map of process %d after %s: %s here, %s there",
              (int)thread->process->pid, after, a, b);
