@@ -1,16 +1,20 @@
 /*
  * test_symbols.c - names and source lines of addresses: from a file's own
- * symbols, from separate debug files by build ID and by .gnu_debuglink, and
- * none where there are none.
+ * symbols, from separate debug files by build ID and by .gnu_debuglink, from what
+ * these share, from a server, and none where there are none. What a file says of
+ * others may be anything: a FIFO there would be waited for without end.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -41,7 +45,7 @@ static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static int shell(const char *format, ...)
 {
-    char command[4096];
+    char command[8192];
     va_list args;
 
     va_start(args, format);
@@ -50,19 +54,24 @@ static int shell(const char *format, ...)
     return system(command);
 }
 
-/* The address of a symbol of the fixture, as nm tells it; 0 if it cannot be had. */
-static vt_addr address_of(const char *symbol)
+/* The address of a symbol, as nm tells it; 0 if it cannot be had. */
+static vt_addr address_in(const char *program, const char *symbol)
 {
     char command[512];
     unsigned long long address = 0;
 
-    snprintf(command, sizeof(command), "nm " PROGRAM " 2>/dev/null | grep ' [tTdD] %s$'", symbol);
+    snprintf(command, sizeof(command), "nm %s 2>/dev/null | grep ' [tTdD] %s$'", program, symbol);
     FILE *out = popen(command, "r");
     if (!out || fscanf(out, "%llx", &address) != 1)
         address = 0;
     if (out)
         pclose(out);
     return address;
+}
+
+static vt_addr address_of(const char *symbol)
+{
+    return address_in(PROGRAM, symbol);
 }
 
 /* What is known of an address. The frame's strings are to be freed. */
@@ -175,6 +184,347 @@ static void test_separate(void **state)
     vt_frame_clear(&frame);
 }
 
+/* ---- what is no debug file --------------------------------------------------------- */
+
+/*
+ * Each makes something else of what is at the place of the debug file, which before and after
+ * all of them is the right one. %1$s: the directory, in which "program" is linked to
+ * "program.debug"; %2$s: that one's path.
+ */
+static const struct {
+    const char *command;
+    bool found;
+} places[] = {
+    {"cp right %2$s", true},
+    {"cp right %2$s && printf junk >>%2$s", false}, /* the checksum is another one */
+    {"rm -f %2$s && mkfifo %2$s", false},
+    {"rm -f %2$s && mkdir %2$s", false},
+    {"rmdir %2$s && ln -s program.debug %2$s", false}, /* a circle */
+    {"ln -sf /dev/zero %2$s", false},
+    {"ln -sf %1$s/pipe %2$s && mkfifo pipe", false},
+    {"ln -sf %1$s/right %2$s", true},
+    {"rm -f %2$s && cp %1$s/right %2$s", true},
+};
+
+static void test_hostile_places(void **state)
+{
+    static const char *const where[] = {"/program.debug", "/.debug/program.debug", NULL};
+    vt_addr f16 = address_of("f16");
+    char program[128];
+
+    (void)state;
+    if (!f16 || shell("mkdir -p %1$s/hostile/.debug && cd %1$s/hostile && "
+                      "objcopy --only-keep-debug " PROGRAM " program.debug 2>/dev/null && "
+                      "objcopy --strip-all -R .note.gnu.build-id "
+                      "--add-gnu-debuglink=program.debug " PROGRAM " program && "
+                      "mv program.debug right && mkdir -p debug%1$s/hostile",
+                      directory))
+        skip();
+    snprintf(program, sizeof(program), "%s/hostile/program", directory);
+    for (size_t i = 0; i < VT_COUNTOF(where) * VT_COUNTOF(places); i++) {
+        const char *name = where[i / VT_COUNTOF(places)];
+        char here[64], debug[80], path[256], command[1024];
+        struct vt_frame frame;
+        snprintf(here, sizeof(here), "%s/hostile", directory);
+        snprintf(debug, sizeof(debug), "%s/hostile/debug", directory);
+        snprintf(path, sizeof(path), "%s%s%s", name ? "" : debug, here,
+                 name ? name : "/program.debug");
+        snprintf(command, sizeof(command), places[i % VT_COUNTOF(places)].command, here, path);
+        assert_int_equal(shell("cd %s && rm -f pipe && %s", here, command), 0);
+        look(program, debug, f16, true, &frame);
+        if (!!frame.function != places[i % VT_COUNTOF(places)].found)
+            fail_msg("%s: %s", command, frame.function ? frame.function : "nothing found");
+        assert_true(!frame.function == !frame.file);
+        vt_frame_clear(&frame);
+        if (i % VT_COUNTOF(places) == VT_COUNTOF(places) - 1)
+            assert_int_equal(shell("rm %s", path), 0);
+    }
+}
+
+/* Links whose names are none of files beside the program, each in front of the right checksum. */
+static void test_hostile_links(void **state)
+{
+    static const struct {
+        const char *make; /* prints the name and what fills it up to the checksum */
+        bool found;
+    } links[] = {
+        {"printf 'program.debug\\0\\0\\0'", true},
+        {"printf '../other/program.debug\\0\\0'", false},
+        {"printf '/%s/links/program.debug\\0'", false},
+        {"printf '../../../../../../../../etc/passwd\\0\\0'", false},
+        {"printf '..\\0\\0'", false},
+        {"printf '.\\0\\0\\0'", false},
+        {"printf '\\0\\0\\0\\0'", false},
+        {"head -c 1000000 /dev/zero | tr '\\0' a", false},                /* huge */
+        {"{ head -c 251 /dev/zero | tr '\\0' a; printf '\\0'; }", false}, /* no such file */
+        {"{ head -c 100003 /dev/zero | tr '\\0' /; printf '\\0'; }", false},
+        {"printf 'program.debug'", false}, /* not ended; the checksum is taken for its end */
+        {":", false},
+    };
+    vt_addr f16 = address_of("f16");
+    char program[128];
+
+    (void)state;
+    if (!f16 || shell("mkdir -p %1$s/links %1$s/other && cd %1$s/links && "
+                      "objcopy --only-keep-debug " PROGRAM " program.debug 2>/dev/null && "
+                      "cp program.debug ../other && "
+                      "objcopy --strip-all -R .note.gnu.build-id " PROGRAM " bare && "
+                      "objcopy --add-gnu-debuglink=program.debug bare linked && "
+                      "objcopy -O binary --set-section-flags .gnu_debuglink=alloc "
+                      "-j .gnu_debuglink linked link && tail -c 4 link >checksum",
+                      directory))
+        skip();
+    snprintf(program, sizeof(program), "%s/links/program", directory);
+    for (size_t i = 0; i < VT_COUNTOF(links); i++) {
+        char make[256];
+        struct vt_frame frame;
+        snprintf(make, sizeof(make), links[i].make, directory);
+        assert_int_equal(shell("cd %s/links && { %s; cat checksum; } >link && "
+                               "objcopy --add-section .gnu_debuglink=link bare program",
+                               directory, make),
+                         0);
+        look(program, "/nonexistent", f16, true, &frame);
+        if (!!frame.function != links[i].found)
+            fail_msg("%s: %s", make, frame.function ? frame.function : "nothing found");
+        vt_frame_clear(&frame);
+    }
+}
+
+/* ---- what debug files share, and what they leave to others ---------------------------- */
+
+#ifdef __x86_64__
+/* An inlined function whose name is in another file: at offset 12 of its .debug_info. */
+#define SHARING                                                                                    \
+    ".text\n"                                                                                      \
+    ".globl main, outer\n"                                                                         \
+    "main:\n"                                                                                      \
+    "outer: nop\n"                                                                                 \
+    "inner: nop\n"                                                                                 \
+    "inner_end: xor %%%%eax, %%%%eax\n"                                                            \
+    "ret\n"                                                                                        \
+    "outer_end:\n"                                                                                 \
+    ".section .debug_abbrev,\"\",@progbits\n"                                                      \
+    ".byte 1, 0x11, 1, 0x11, 1, 0x12, 7, 0, 0\n"       /* unit: low_pc, high_pc as data8 */        \
+    ".byte 2, 0x2e, 1, 3, 8, 0x11, 1, 0x12, 7, 0, 0\n" /* subprogram: name, ... */                 \
+    ".byte 3, 0x1d, 0, 0x31\n.uleb128 0x1f20\n"        /* inlined: origin as GNU_ref_alt, */       \
+    ".byte 0x11, 1, 0x12, 7, 0x59, 0x0b, 0, 0\n"       /* ..., call_line as data1 */               \
+    ".byte 4, 0x3d, 0, 0x18\n.uleb128 0x1f20\n.byte 0, 0, 0\n" /* imported unit, alike */          \
+    ".section .debug_info,\"\",@progbits\n"                                                        \
+    ".long info_end - info\n"                                                                      \
+    "info: .2byte 4\n"                                                                             \
+    ".long 0\n"                                                                                    \
+    ".byte 8, 1\n"                                                                                 \
+    ".quad outer, outer_end - outer\n"                                                             \
+    ".byte 4\n"                                                                                    \
+    ".long 11\n"                                                                                   \
+    ".byte 2\n"                                                                                    \
+    ".asciz \"outer\"\n"                                                                           \
+    ".quad outer, outer_end - outer\n"                                                             \
+    ".byte 3\n"                                                                                    \
+    ".long 12\n"                                                                                   \
+    ".quad inner, inner_end - inner\n"                                                             \
+    ".byte 42, 0, 0\n"                                                                             \
+    "info_end:\n"                                                                                  \
+    ".section .note.GNU-stack,\"\",@progbits\n"
+#define SHARED                                                                                     \
+    ".section .debug_abbrev,\"\",@progbits\n"                                                      \
+    ".byte 1, 0x3c, 1, 0, 0, 2, 0x2e, 0, 3, 8, 0, 0, 0\n"                                          \
+    ".section .debug_info,\"\",@progbits\n"                                                        \
+    ".long info_end - info\n"                                                                      \
+    "info: .2byte 4\n"                                                                             \
+    ".long 0\n"                                                                                    \
+    ".byte 8, 1, 2\n"                                                                              \
+    ".asciz \"from_shared\"\n"                                                                     \
+    ".byte 0\n"                                                                                    \
+    "info_end:\n"                                                                                  \
+    ".section .note.GNU-stack,\"\",@progbits\n"
+
+static const struct {
+    const char *name;  /* as the link has it; %1$s is the directory */
+    const char *place; /* where something is, and what */
+    const char *make;
+    bool found;
+} shared_files[] = {
+    {"%1$s/shared/debug/.dwz/one", "debug/.dwz/one", "cp right", true},
+    {"debug/.dwz/one", "debug/.dwz/one", "cp right", true}, /* counts from the program */
+    {"debug/x/../.dwz/./one", "debug/.dwz/one", "cp right", true},
+    {"nowhere", "debug/.build-id/01/02030405060708.debug", "cp right", true},
+    {"nowhere", "debug/.build-id/01/02030405060708.debug", "cp wrong", false},
+    {"nowhere", "debug/.build-id/01/02030405060708.debug", "mkfifo", false},
+    {"%1$s/shared/debug/.dwz/one", "debug/.dwz/one", "cp wrong", false},
+    {"%1$s/shared/debug/.dwz/one", "debug/.dwz/one", "mkfifo", false},
+    {"%1$s/shared/debug/.dwz/one", "debug/.dwz/one", "mkdir", false},
+    {"%1$s/shared/debug/.dwz/one", "debug/.dwz/one", "ln -s one", false}, /* a circle */
+    /* Not in the directory for debug files. */
+    {"%1$s/shared/one", "one", "cp right", false},
+    {"one", "one", "cp right", false},
+    {"%1$s/shared/one", "one", "mkfifo", false},
+    {"one", "one", "mkfifo", false},
+    {"%1$s/shared/debug/../one", "one", "mkfifo", false},
+    {"debug/../one", "one", "cp right", false},
+    {"%1$s/shared/debugger/one", "debugger/one", "cp right", false},
+    {"", "debug/.dwz/one", "cp right", false},
+    {"..", "debug/.dwz/one", "cp right", false},
+    {"/", "debug/.dwz/one", "cp right", false},
+};
+
+static void test_shared(void **state)
+{
+    char program[128], debug[128];
+
+    (void)state;
+    if (shell("mkdir %1$s/shared && cd %1$s/shared && "
+              "printf '" SHARING "' >a.s && printf '" SHARED "' >b.s && "
+              "cc -no-pie -o bare a.s 2>/dev/null && "
+              "cc -shared -nostdlib -Wl,--build-id=0x0102030405060708 -o right b.s && "
+              "cc -shared -nostdlib -Wl,--build-id=0x0102030405060709 -o wrong b.s",
+              directory))
+        skip(); /* no assembler */
+    snprintf(program, sizeof(program), "%s/shared/program", directory);
+    snprintf(debug, sizeof(debug), "%s/shared/debug", directory);
+    for (size_t i = 0; i < VT_COUNTOF(shared_files); i++) {
+        struct vt_frame frame;
+        char name[256];
+        snprintf(name, sizeof(name), shared_files[i].name, directory);
+        assert_int_equal(
+            shell("cd %1$s/shared && rm -rf debug one debugger && "
+                  "mkdir -p debug/.build-id/01 debug/.dwz debug/x debugger && %2$s %3$s && "
+                  "printf '%4$s\\0\\1\\2\\3\\4\\5\\6\\7\\10' >link && "
+                  "objcopy --add-section .gnu_debugaltlink=link bare program",
+                  directory, shared_files[i].make, shared_files[i].place, name),
+            0);
+        vt_addr inner = address_in(program, "inner");
+        assert_true(inner > 0);
+        look(program, debug, inner, true, &frame);
+        assert_non_null(frame.function);
+        const char *inlined = frame.inlined_count ? frame.inlined[0].function : "nothing";
+        if (!strcmp(inlined, "from_shared") != shared_files[i].found)
+            fail_msg("%s, %s %s: %s", name, shared_files[i].make, shared_files[i].place, inlined);
+        vt_frame_clear(&frame);
+    }
+}
+#endif
+
+/* Units whose contents are in files of their own: lines are known, and those are not opened. */
+static void test_split(void **state)
+{
+    static const char *const versions[] = {"-gdwarf-4", "-gdwarf-5"};
+    char program[128];
+
+    (void)state;
+    for (size_t i = 0; i < VT_COUNTOF(versions); i++) {
+        struct vt_frame frame;
+        if (shell("rm -rf %1$s/split && mkdir %1$s/split && cd %1$s/split && "
+                  "printf 'int main(void)\\n{\\n    return 0;\\n}\\n' >a.c && "
+                  "cc -O0 %2$s -gsplit-dwarf -c a.c -o a.o 2>/dev/null && rm a.dwo && "
+                  "mkfifo a.dwo && cc a.o -o program && mkfifo program.dwp",
+                  directory, versions[i]))
+            skip(); /* this compiler does not split */
+        snprintf(program, sizeof(program), "%s/split/program", directory);
+        vt_addr address = address_in(program, "main");
+        assert_true(address > 0);
+        look(program, "/nonexistent", address, true, &frame);
+        assert_is(&frame, "main", 0);
+        assert_non_null(frame.file);
+        assert_non_null(strstr(frame.file, "split/a.c"));
+        assert_int_equal(frame.line, 2);
+        vt_frame_clear(&frame);
+    }
+}
+
+/* Asked for one debug file it gives the one that is there, whatever its name says. */
+#define SERVER                                                                                     \
+    "import http.server, sys\n"                                                                    \
+    "class Handler(http.server.BaseHTTPRequestHandler):\n"                                         \
+    "    def do_GET(self):\n"                                                                      \
+    "        data = open(sys.argv[1], 'rb').read()\n"                                              \
+    "        self.send_response(200)\n"                                                            \
+    "        self.send_header('Content-Length', str(len(data)))\n"                                 \
+    "        self.end_headers()\n"                                                                 \
+    "        self.wfile.write(data)\n"                                                             \
+    "        print(self.path, file=sys.stderr, flush=True)\n"                                      \
+    "server = http.server.HTTPServer(('127.0.0.1', 0), Handler)\n"                                 \
+    "print(server.server_port, flush=True)\n"                                                      \
+    "server.serve_forever()\n"
+
+static bool was_asked(void)
+{
+    return shell("grep -q /buildid/ %s/server/log", directory) == 0;
+}
+
+/* A server is asked only if the user named one, and what it gives is looked at as all else is. */
+static void test_server(void **state)
+{
+    vt_addr f16 = address_of("f16");
+    char program[128], log[128], given[128];
+    struct vt_frame frame;
+    int port = 0, pipes[2];
+
+    (void)state;
+    void *client = dlopen("libdebuginfod.so.1", RTLD_LAZY);
+    if (!client || !f16 || pipe(pipes) ||
+        shell("mkdir %1$s/server && cd %1$s/server && touch log && "
+              "objcopy --only-keep-debug " PROGRAM " right 2>/dev/null && "
+              "objcopy --strip-all " PROGRAM
+              " program && readelf -n program | grep -q 'Build ID' && "
+              "cp right given",
+              directory))
+        skip(); /* the client of debuginfod is not installed, or no build IDs are made */
+    snprintf(program, sizeof(program), "%s/server/program", directory);
+    snprintf(log, sizeof(log), "%s/server/log", directory);
+    snprintf(given, sizeof(given), "%s/server/given", directory);
+    pid_t server = fork();
+    assert_true(server >= 0);
+    if (server == 0) {
+        dup2(pipes[1], 1);
+        dup2(open(log, O_WRONLY | O_APPEND), 2);
+        execlp(PYTHON3, PYTHON3, "-c", SERVER, given, NULL);
+        _exit(127);
+    }
+    close(pipes[1]);
+    FILE *told = fdopen(pipes[0], "r");
+    if (!told || fscanf(told, "%d", &port) != 1)
+        port = 0;
+
+    unsetenv("DEBUGINFOD_URLS");
+    look(program, "/nonexistent", f16, true, &frame);
+    assert_null(frame.function);
+    setenv("DEBUGINFOD_URLS", "", 1);
+    look(program, "/nonexistent", f16, true, &frame);
+    assert_null(frame.function);
+    assert_false(was_asked());
+
+    char url[64], cache[128];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
+    setenv("DEBUGINFOD_URLS", url, 1);
+    snprintf(cache, sizeof(cache), "%s/server/cache1", directory);
+    setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+    look(program, "/nonexistent", f16, true, &frame);
+    bool asked = was_asked(), found = frame.function && !strcmp(frame.function, "f16") &&
+                                      frame.file && strstr(frame.file, "/stacks.c");
+    vt_frame_clear(&frame);
+
+    /* The file of another program. */
+    cache[strlen(cache) - 1] = '2';
+    setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+    assert_int_equal(shell("cp " PROGRAM " %1$s/server/right && cd %1$s/server && "
+                           "objcopy -R .note.gnu.build-id right given && : >log",
+                           directory),
+                     0);
+    look(program, "/nonexistent", f16, true, &frame);
+    bool asked_again = was_asked(), refused = !frame.function && !frame.file;
+    vt_frame_clear(&frame);
+
+    unsetenv("DEBUGINFOD_URLS");
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    fclose(told);
+    if (!port)
+        skip(); /* no Python, or no network here */
+    assert_true(asked && found);
+    assert_true(asked_again && refused);
+}
+
 /* Stripped, with its symbols packed in a section: as some distributions ship all programs. */
 static void test_mini_debug_info(void **state)
 {
@@ -240,10 +590,13 @@ static void test_demangle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_symbols),
-        cmocka_unit_test(test_separate),
-        cmocka_unit_test(test_mini_debug_info),
-        cmocka_unit_test(test_demangle),
+        cmocka_unit_test(test_own_symbols),     cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_hostile_places),  cmocka_unit_test(test_hostile_links),
+#ifdef __x86_64__
+        cmocka_unit_test(test_shared),
+#endif
+        cmocka_unit_test(test_split),           cmocka_unit_test(test_server),
+        cmocka_unit_test(test_mini_debug_info), cmocka_unit_test(test_demangle),
     };
 
     return cmocka_run_group_tests(tests, set_up, clean_up);

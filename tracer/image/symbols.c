@@ -1,10 +1,12 @@
 /*
- * symbols.c - hides libdw, which of several symbols names an address best, and
- * demangling.
+ * symbols.c - hides which file names come from, which of several symbols names an
+ * address best, libdw, and demangling.
  *
- * One Dwfl session a file, in which the file's own addresses are the
- * addresses. libdw is given an Elf handle that reads: its own way maps the
- * file, and one that is cut short afterwards would end the tracer (SIGBUS).
+ * Symbols are read by libdwfl, out of one file that was opened here: the one that is mapped,
+ * or its debug file. It is given an Elf handle that reads: its own way maps the file, and
+ * one that is cut short afterwards would end the tracer (SIGBUS). It is
+ * not asked for debug information, and finds no file by itself. In its session the
+ * file's own addresses are the addresses.
  *
  * Invariant: `names` ascends by start and then by rank, best first, once `read` is set.
  */
@@ -25,6 +27,8 @@
 #endif
 
 #include "base/base.h"
+#include "image/debug_file.h"
+#include "image/debug_info.h"
 
 enum {
     MANGLED_MAX = 4096, /* longer names stay as they are: what they stand for can be endless */
@@ -44,20 +48,21 @@ struct name {
 struct unit {
     vt_addr start;
     vt_addr end;
-    Dwarf_Die *die; /* libdw's */
-    Dwarf_Addr bias;
+    Dwarf_Off offset; /* of its entry */
 };
 
 struct vt_symbols {
     int fd;
+    const struct vt_elf *elf;
     char *path;
     char *debug_directory;
-    vt_addr start;
-    vt_addr end;
-    Dwfl_Callbacks callbacks;
-    Dwfl *dwfl;
-    Dwfl_Module *module; /* null: nothing is known of the file */
+    bool searched; /* for the debug file */
+    int debug_fd;  /* -1: there is none */
+    int names_fd;  /* of these two the one with the symbols */
+    Dwfl *dwfl;    /* holds the names' texts */
     bool read;
+    bool info_read;
+    struct vt_debug_info *info; /* null: there is none */
     struct name *names;
     size_t name_count;
     size_t name_capacity;
@@ -67,7 +72,52 @@ struct vt_symbols {
     size_t unit_capacity;
 };
 
-/* ---- libdw's view of the file -------------------------------------------------- */
+/* ---- the files ----------------------------------------------------------------------- */
+
+/* The debug file, which is searched for when it is needed first; -1 if there is none. */
+static int debug_file(struct vt_symbols *symbols)
+{
+    const struct vt_debug_search search = {symbols->elf, symbols->path, symbols->debug_directory};
+    struct vt_elf_file file;
+
+    if (symbols->searched)
+        return symbols->debug_fd;
+    symbols->searched = true;
+    if (vt_elf_file_init(&file, symbols->fd, NULL) == 0)
+        symbols->debug_fd = vt_debug_file_open(&file, &search);
+    if (symbols->debug_fd < 0)
+        symbols->debug_fd = vt_debug_file_ask(symbols->elf);
+    return symbols->debug_fd;
+}
+
+static bool has_section(int fd, const char *name)
+{
+    struct vt_elf_file file;
+    GElf_Shdr found;
+
+    return vt_elf_file_init(&file, fd, NULL) == 0 && vt_elf_file_sections(&file, &name, 1, &found);
+}
+
+/* The file itself if it has the section, else its debug file, if that has it; else -1. */
+static int file_with(struct vt_symbols *symbols, const char *section)
+{
+    if (has_section(symbols->fd, section))
+        return symbols->fd;
+    return debug_file(symbols) >= 0 && has_section(symbols->debug_fd, section) ? symbols->debug_fd
+                                                                               : -1;
+}
+
+static struct vt_debug_info *debug_info(struct vt_symbols *symbols)
+{
+    if (!symbols->info_read) {
+        int fd = file_with(symbols, ".debug_info");
+        if (fd < 0)
+            fd = file_with(symbols, ".zdebug_info");
+        symbols->info = fd >= 0 ? vt_debug_info_read(fd, symbols->debug_directory) : NULL;
+        symbols->info_read = true;
+    }
+    return symbols->info;
+}
 
 static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
                     char **file_name, Elf **elf)
@@ -75,7 +125,7 @@ static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Ad
     struct vt_symbols *symbols = *user;
 
     (void)module, (void)name, (void)base;
-    int fd = fcntl(symbols->fd, F_DUPFD_CLOEXEC, 3);
+    int fd = fcntl(symbols->names_fd, F_DUPFD_CLOEXEC, 3);
     *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
     if (!*elf && fd >= 0) {
         close(fd);
@@ -85,28 +135,36 @@ static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Ad
     return fd;
 }
 
-static void open_module(struct vt_symbols *symbols)
+/* All that is searched for is found already. */
+static int find_no_file(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
+                        const char *file_name, const char *link, GElf_Word checksum, char **found)
 {
+    (void)module, (void)user, (void)name, (void)base, (void)file_name, (void)link;
+    (void)checksum, (void)found;
+    return -1;
+}
+
+/* libdwfl's view of the file with the symbols; null if there is none. */
+static Dwfl_Module *open_module(struct vt_symbols *symbols)
+{
+    static const Dwfl_Callbacks callbacks = {.find_elf = find_elf, .find_debuginfo = find_no_file};
     void **user;
 
-    elf_version(EV_CURRENT);
-    symbols->callbacks = (Dwfl_Callbacks){
-        .find_elf = find_elf,
-        .find_debuginfo = dwfl_standard_find_debuginfo,
-        .debuginfo_path = &symbols->debug_directory,
-    };
-    symbols->dwfl = dwfl_begin(&symbols->callbacks);
+    symbols->names_fd = file_with(symbols, ".symtab");
+    if (symbols->names_fd < 0)
+        symbols->names_fd = symbols->fd; /* dynamic ones, and .gnu_debugdata */
+    symbols->dwfl = dwfl_begin(&callbacks);
     if (!symbols->dwfl)
-        return;
+        return NULL;
     dwfl_report_begin(symbols->dwfl);
-    Dwfl_Module *module =
-        dwfl_report_module(symbols->dwfl, symbols->path, symbols->start, symbols->end);
+    Dwfl_Module *module = dwfl_report_module(symbols->dwfl, symbols->path, symbols->elf->load_start,
+                                             symbols->elf->load_end);
     if (module) {
         dwfl_module_info(module, &user, NULL, NULL, NULL, NULL, NULL, NULL);
         *user = symbols;
     }
     dwfl_report_end(symbols->dwfl, NULL, NULL);
-    symbols->module = module;
+    return module;
 }
 
 /* ---- names ------------------------------------------------------------------------ */
@@ -206,7 +264,8 @@ static void look_at(struct section *section, Elf *elf, GElf_Word index)
 
 static int read_names(struct vt_symbols *symbols)
 {
-    int count = symbols->module ? dwfl_module_getsymtab(symbols->module) : 0;
+    Dwfl_Module *module = open_module(symbols);
+    int count = module ? dwfl_module_getsymtab(module) : 0;
     struct strings strings = {0};
     struct section section = {0};
 
@@ -217,8 +276,7 @@ static int read_names(struct vt_symbols *symbols)
         GElf_Word index;
         Elf *elf;
         Dwarf_Addr bias;
-        const char *text =
-            dwfl_module_getsym_info(symbols->module, i, &sym, &start, &index, &elf, &bias);
+        const char *text = dwfl_module_getsym_info(module, i, &sym, &start, &index, &elf, &bias);
         unsigned type = GELF_ST_TYPE(sym.st_info);
         if (!text || index == SHN_UNDEF || index == SHN_ABS ||
             (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
@@ -356,37 +414,38 @@ static int compare_units(const void *a, const void *b)
 }
 
 /* Where each unit's code is. Not all compilers write the table that libdw has for it. */
-static void read_units(struct vt_symbols *symbols)
+static void read_units(struct vt_symbols *symbols, Dwarf *dwarf)
 {
-    Dwarf_Die *die = NULL;
-    Dwarf_Addr bias;
+    Dwarf_Off at = 0, next;
+    size_t head;
 
     symbols->units_read = true;
-    while ((die = dwfl_module_nextcu(symbols->module, die, &bias))) {
+    for (; dwarf_nextcu(dwarf, at, &next, &head, NULL, NULL, NULL) == 0; at = next) {
         Dwarf_Addr base, start, end;
-        ptrdiff_t at = 0;
-        while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
+        Dwarf_Die die;
+        ptrdiff_t range = 0;
+        if (!dwarf_offdie(dwarf, at + head, &die))
+            continue;
+        while ((range = dwarf_ranges(&die, range, &base, &start, &end)) > 0) {
             if (start >= end || vt_reserve((void **)&symbols->units, &symbols->unit_capacity,
                                            symbols->unit_count + 1, sizeof(*symbols->units)))
                 continue;
-            symbols->units[symbols->unit_count++] =
-                (struct unit){start + bias, end + bias, die, bias};
+            symbols->units[symbols->unit_count++] = (struct unit){start, end, at + head};
         }
     }
     if (symbols->unit_count)
         qsort(symbols->units, symbols->unit_count, sizeof(*symbols->units), compare_units);
 }
 
-/* The compilation unit with the code at the address, or null. */
-static Dwarf_Die *unit_at(struct vt_symbols *symbols, vt_addr at, Dwarf_Addr *bias)
+/* The compilation unit with the code at the address; false if there is none. */
+static bool unit_at(struct vt_symbols *symbols, Dwarf *dwarf, vt_addr at, Dwarf_Die *unit)
 {
-    Dwarf_Die *die = dwfl_module_addrdie(symbols->module, at, bias);
     size_t low = 0;
 
-    if (die)
-        return die;
+    if (dwarf_addrdie(dwarf, at, unit))
+        return true;
     if (!symbols->units_read)
-        read_units(symbols);
+        read_units(symbols, dwarf);
     for (size_t high = symbols->unit_count; low < high;) { /* the first that starts above */
         size_t middle = low + (high - low) / 2;
         if (symbols->units[middle].start > at)
@@ -394,10 +453,8 @@ static Dwarf_Die *unit_at(struct vt_symbols *symbols, vt_addr at, Dwarf_Addr *bi
         else
             low = middle + 1;
     }
-    if (!low || symbols->units[low - 1].end <= at)
-        return NULL;
-    *bias = symbols->units[low - 1].bias;
-    return symbols->units[low - 1].die;
+    return low && symbols->units[low - 1].end > at &&
+           dwarf_offdie(dwarf, symbols->units[low - 1].offset, unit);
 }
 
 /* ---- an address ---------------------------------------------------------------------------- */
@@ -462,8 +519,6 @@ int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
     /* A return address may be the first of the next function. */
     vt_addr at = frame->interrupted ? frame->address : frame->address - 1;
 
-    if (!symbols->dwfl)
-        open_module(symbols);
     if (!symbols->read && read_names(symbols))
         return -ENOMEM;
     const struct name *name = name_at(symbols, at);
@@ -473,12 +528,12 @@ int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
         if (!frame->function)
             return -ENOMEM;
     }
-    Dwarf_Addr bias;
-    Dwarf_Die *unit = symbols->module ? unit_at(symbols, at, &bias) : NULL;
-    if (!unit)
+    struct vt_debug_info *info = debug_info(symbols);
+    Dwarf_Die unit;
+    if (!info || !unit_at(symbols, vt_debug_info_dwarf(info), at, &unit))
         return 0;
-    find_line(unit, at - bias, frame);
-    return find_inlined(unit, at - bias, frame);
+    find_line(&unit, at, frame);
+    return vt_debug_info_is_split(&unit) ? 0 : find_inlined(&unit, at, frame);
 }
 
 void vt_frame_clear(struct vt_frame *frame)
@@ -505,8 +560,9 @@ struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const cha
     symbols->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     symbols->path = strdup(path);
     symbols->debug_directory = strdup(debug_directory);
-    symbols->start = elf->load_start;
-    symbols->end = elf->load_end;
+    symbols->elf = elf;
+    symbols->debug_fd = -1;
+    elf_version(EV_CURRENT);
     if (symbols->fd < 0 || !symbols->path || !symbols->debug_directory) {
         vt_symbols_destroy(symbols);
         return NULL;
@@ -520,6 +576,9 @@ void vt_symbols_destroy(struct vt_symbols *symbols)
         return;
     if (symbols->dwfl)
         dwfl_end(symbols->dwfl);
+    vt_debug_info_destroy(symbols->info);
+    if (symbols->debug_fd >= 0)
+        close(symbols->debug_fd);
     if (symbols->fd >= 0)
         close(symbols->fd);
     free(symbols->names);

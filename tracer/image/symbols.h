@@ -3,9 +3,8 @@
  * inlined functions, through elfutils' libdw.
  *
  * Slow (a file's symbols and debug information are read when they are first
- * asked for): never while a tracee is stopped, and once an address. Debug files are found by
- * build ID and by .gnu_debuglink below the debug directory, and on servers if
- * the user's DEBUGINFOD_URLS names some.
+ * asked for): never while a tracee is stopped, and once an address. Debug files are those that
+ * vt_debug_file_open() finds, or vt_debug_file_ask(); libdw finds none by itself.
  */
 #ifndef IMAGE_SYMBOLS_H
 #define IMAGE_SYMBOLS_H
@@ -18,7 +17,8 @@
 struct vt_symbols;
 
 /*
- * The symbols of an open ELF file, of which the descriptor is duplicated.
+ * The symbols of an open ELF file, of which the descriptor is duplicated and whose facts,
+ * `elf`, stay there until the last vt_symbols_find().
  * path: its name, by which a debug file may be found; debug_directory:
  * absolute. Null when out of memory or descriptors. What the file holds is not looked at yet.
  */

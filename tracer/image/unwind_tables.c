@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -437,9 +438,14 @@ static void find_by_header(const struct vt_elf_file *file, struct found *found,
     if (!take_address(&c, bytes[1], word, found->header.p_vaddr + 4, &start) ||
         start < holder->p_vaddr || start - holder->p_vaddr >= holder->p_filesz)
         return;
+    uint64_t offset = holder->p_offset + (start - holder->p_vaddr);
+    struct stat st;
+    if (fstat(file->fd, &st) < 0 || st.st_size <= 0 || offset >= (uint64_t)st.st_size)
+        return;
     found->eh_frame.sh_addr = start;
-    found->eh_frame.sh_offset = holder->p_offset + (start - holder->p_vaddr);
-    found->eh_frame.sh_size = holder->p_filesz - (start - holder->p_vaddr);
+    found->eh_frame.sh_offset = offset;
+    found->eh_frame.sh_size =
+        vt_min(holder->p_filesz - (start - holder->p_vaddr), (uint64_t)st.st_size - offset);
 }
 
 static int compare(const void *a, const void *b)

@@ -1,0 +1,33 @@
+/*
+ * debug_info.h - the debug information of one ELF file, as libdw reads it, but out of
+ * memory of ours: libdw is given no file, no name of one and nothing that leads to one.
+ *
+ * Read when it is asked for, into memory: some ten megabytes of a C library. Only
+ * what names, lines and inlined functions need is taken.
+ */
+#ifndef IMAGE_DEBUG_INFO_H
+#define IMAGE_DEBUG_INFO_H
+
+#include <elfutils/libdw.h>
+
+#include "image/debug_file.h"
+
+struct vt_debug_info;
+
+/*
+ * Read what is in an open file, and in the one that it shares contents of with others:
+ * that one is searched for in `directory`. Null if there is none, or no memory.
+ */
+struct vt_debug_info *vt_debug_info_read(int fd, const char *directory);
+void vt_debug_info_destroy(struct vt_debug_info *info); /* null is allowed */
+
+/*
+ * libdw's view of it. A unit of it whose contents are in a file of its own (see
+ * vt_debug_info_is_split()) may be asked for lines only: libdw would open that file.
+ */
+Dwarf *vt_debug_info_dwarf(const struct vt_debug_info *info);
+
+/* Is the unit with this entry only what is left where its contents went to a .dwo file? */
+bool vt_debug_info_is_split(Dwarf_Die *unit);
+
+#endif
