@@ -260,6 +260,37 @@ static void check_chains_32(void **state)
 }
 
 /*
+ * The 32-bit vdso's functions have frame pointers instead of tables, and not on their
+ * first and last instructions. A stack through one is right, or ends there and says so.
+ */
+static void check_vdso_32(void **state)
+{
+    const char *program = FIXTURE_DIR "/stacks-m32";
+    bool complete = false;
+
+    (void)state;
+    if (!live_exists(program))
+        live_skip("this compiler makes no such programs");
+    for (int run = 0; run < 30 && !complete; run++) {
+        struct live_result result;
+        struct stack stack;
+        live_run(&result, &stacks_on, program, "vdso");
+        live_assert_exited(&result, 0);
+        live_skip_if_said(&result);
+        assert_true(find_stack(&result, 0, &stack));
+        complete = !strcmp(stack.end, "complete");
+        if (complete
+                ? !matches(&stack, 0, "... f16 f15 f14 handler_in_vdso ... ask_time ... main ...")
+                : strcmp(stack.end, "no-tables")) {
+            print_stack(&stack);
+            live_fail(&result, "this is not the stack");
+        }
+        live_free(&result);
+    }
+    assert_true(complete);
+}
+
+/*
  * Without symbols, without sections, and with tables in a file of their own the frames are the
  * same; of a program without symbols only addresses are known.
  */
@@ -692,11 +723,11 @@ static void check_gdb(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_chains),   cmocka_unit_test(check_chains_32),
-        cmocka_unit_test(check_stripped), cmocka_unit_test(check_depth),
-        cmocka_unit_test(check_circle),   cmocka_unit_test(check_once),
-        cmocka_unit_test(check_filtered), cmocka_unit_test(check_schema),
-        cmocka_unit_test(check_gdb),
+        cmocka_unit_test(check_chains),  cmocka_unit_test(check_chains_32),
+        cmocka_unit_test(check_vdso_32), cmocka_unit_test(check_stripped),
+        cmocka_unit_test(check_depth),   cmocka_unit_test(check_circle),
+        cmocka_unit_test(check_once),    cmocka_unit_test(check_filtered),
+        cmocka_unit_test(check_schema),  cmocka_unit_test(check_gdb),
     };
 
     return live_main("stacks", tests, LIVE_COUNT(tests), argc, argv);

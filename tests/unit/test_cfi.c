@@ -853,7 +853,7 @@ static enum vt_code find_damaged(void *context, vt_addr ip, struct vt_code_place
 {
     struct damaged *d = context;
 
-    *place = (struct vt_code_place){d->tables, 0};
+    *place = (struct vt_code_place){.tables = d->tables};
     return ip >= d->code_start && ip < d->code_end ? VT_CODE_IMAGE : VT_CODE_NOWHERE;
 }
 
@@ -925,12 +925,151 @@ static void test_damaged_files(void **state)
     assert_true(frames > walks + walks / 4); /* not all of it was for nothing */
 }
 
+/* ---- functions without tables --------------------------------------------------------- */
+
+enum {
+    FRAMED = 0x10000, /* a page of functions that keep a frame pointer */
+    CALLER = 0x20000, /* a page of code of which nothing is known */
+    DATA = 0x30000,   /* no code */
+    STACK = 0x7f000000,
+    STACK_WORDS = 600,
+};
+
+/* Where a call ends in CALLER's page, and where none does. */
+static const struct {
+    const char *bytes;
+    size_t length;
+    bool call;
+} before_return[] = {
+    {"\xe8\x01\x02\x03\x04", 5, true},         /* call */
+    {"\xff\xd0", 2, true},                     /* call *%eax */
+    {"\xff\x14\x24", 3, true},                 /* call *(%esp) */
+    {"\xff\x50\x08", 3, true},                 /* call *8(%eax) */
+    {"\xff\x54\x24\x08", 4, true},             /* call *8(%esp) */
+    {"\xff\x90\x01\x02\x03\x04", 6, true},     /* call *disp(%eax) */
+    {"\xff\x94\x24\x01\x02\x03\x04", 7, true}, /* call *disp(%esp) */
+    {"\x65\xff\x15\x10\x00\x00\x00", 7, true}, /* call *%gs:16 */
+    {"\xff\xe0", 2, false},                    /* jmp *%eax */
+    {"\xe9\x01\x02\x03\x04", 5, false},        /* jmp */
+    {"\xc3", 1, false},                        /* ret */
+    {"\xff\x35\x01\x02\x03\x04", 6, false},    /* push */
+};
+#define RETURN(i) (CALLER + 64 * ((i) + 1))
+
+/* What glibc's makecontext(3) makes a function return to, behind a ret. */
+#define CONTEXT_END (CALLER + 2048)
+
+struct framed {
+    unsigned char caller[4096];
+    uint32_t stack[STACK_WORDS];
+};
+
+static size_t read_framed(void *context, vt_addr addr, void *to, size_t length)
+{
+    const struct framed *f = context;
+    const struct {
+        vt_addr start;
+        size_t length;
+        const void *bytes;
+    } areas[] = {{CALLER, sizeof(f->caller), f->caller}, {STACK, sizeof(f->stack), f->stack}};
+
+    for (size_t i = 0; i < VT_COUNTOF(areas); i++) {
+        if (addr < areas[i].start || addr - areas[i].start >= areas[i].length)
+            continue;
+        size_t at = (size_t)(addr - areas[i].start);
+        length = (size_t)vt_min(length, areas[i].length - at);
+        memcpy(to, (const char *)areas[i].bytes + at, length);
+        return length;
+    }
+    return 0;
+}
+
+static enum vt_code find_framed(void *context, vt_addr ip, struct vt_code_place *place)
+{
+    vt_addr page = vt_round_down(ip, 4096);
+
+    (void)context;
+    *place = (struct vt_code_place){.framed = page == FRAMED};
+    return page == FRAMED || page == CALLER ? VT_CODE_BARE : VT_CODE_NOWHERE;
+}
+
+/* A stack is unwound by a frame pointer only where this is certainly the function's own. */
+static void test_framed(void **state)
+{
+    enum { RA = RETURN(0), JUMP = RETURN(8), LOCAL = 0x1234, ELSEWHERE = 1 << 20 };
+    static const struct {
+        const char *what;
+        uint32_t words[8]; /* from the stack pointer on */
+        int base;          /* the frame pointer, in words from there; or ELSEWHERE */
+        size_t count;      /* of frames */
+    } rows[] = {
+        {"in the function", {LOCAL, DATA, 7, STACK, RA}, 3, 2},
+        {"without variables", {STACK, RA}, 0, 2},
+        {"with an address of code", {JUMP, RETURN(10), CALLER + 9, STACK, RA}, 3, 2},
+        {"with a return address that is old", {LOCAL, RA, 7, STACK, RA}, 3, 1},
+        {"at its first instruction", {RA, LOCAL, LOCAL, STACK, RETURN(1)}, 3, 1},
+        {"at its second", {STACK + 12, RA, LOCAL, STACK, RETURN(1)}, 3, 1},
+        {"at its first, called by one without frame pointer", {RA}, ELSEWHERE, 1},
+        {"at its first, with a frame pointer below", {RA, LOCAL, LOCAL}, -1, 1},
+        {"where nothing called", {LOCAL, STACK, JUMP}, 1, 1},
+        {"where no code is", {LOCAL, STACK, DATA}, 1, 1},
+        {"with a frame that is too large", {LOCAL}, 300, 1},
+        {"behind the end of the stack", {LOCAL}, STACK_WORDS - 101, 1},
+        {"called by nothing, as contexts are", {LOCAL, STACK, CONTEXT_END}, 1, 1},
+    };
+    struct vt_unwinder *unwinder = vt_unwinder_create(16);
+    struct vt_unwound unwound;
+    struct framed f = {0};
+    const struct vt_unwind_source source = {&f, read_framed, find_framed, 0};
+
+    (void)state;
+    assert_non_null(unwinder);
+    for (size_t i = 0; i < VT_COUNTOF(before_return); i++)
+        memcpy(f.caller + (RETURN(i) - CALLER) - before_return[i].length, before_return[i].bytes,
+               before_return[i].length);
+    memcpy(f.caller + (CONTEXT_END - CALLER) - 1, "\xc3\x8d\x24\x9c\x83\x3c\x24\x00", 8);
+    for (size_t i = 0; i < VT_COUNTOF(rows); i++) {
+        struct vt_registers registers = {.machine = VT_MACHINE_I386};
+        vt_addr sp = STACK + 400;
+        memset(f.stack, 0, sizeof(f.stack));
+        memcpy(f.stack + 100, rows[i].words, sizeof(rows[i].words));
+        registers.values[4] = sp;
+        registers.values[5] = rows[i].base == ELSEWHERE ? LOCAL : sp + 4 * (vt_addr)rows[i].base;
+        registers.values[8] = FRAMED + 100;
+        vt_unwind(unwinder, &source, &registers, &unwound);
+        if (unwound.count != rows[i].count || unwound.end != VT_STACK_NO_TABLES)
+            fail_msg("%s: %zu frames, end %d", rows[i].what, unwound.count, unwound.end);
+        if (unwound.count == 2)
+            assert_int_equal(unwound.frames[1].ip, RA);
+    }
+    for (size_t i = 0; i < VT_COUNTOF(before_return); i++) {
+        struct vt_registers registers = {.machine = VT_MACHINE_I386};
+        memset(f.stack, 0, sizeof(f.stack));
+        f.stack[102] = (uint32_t)RETURN(i);
+        registers.values[4] = STACK + 400;
+        registers.values[5] = STACK + 404;
+        registers.values[8] = FRAMED + 100;
+        vt_unwind(unwinder, &source, &registers, &unwound);
+        assert_int_equal(unwound.count, before_return[i].call ? 2 : 1);
+    }
+
+    /* There a stack ends that makecontext(3) began. */
+    struct vt_registers registers = {.machine = VT_MACHINE_I386};
+    registers.values[4] = STACK + 400;
+    registers.values[8] = CONTEXT_END;
+    vt_unwind(unwinder, &source, &registers, &unwound);
+    assert_int_equal(unwound.count, 1);
+    assert_int_equal(unwound.end, VT_STACK_COMPLETE);
+    vt_unwinder_destroy(unwinder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instructions),    cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_expressions),     cmocka_unit_test(test_files),
         cmocka_unit_test(test_random_programs), cmocka_unit_test(test_damaged_files),
+        cmocka_unit_test(test_framed),
     };
 
     /* Other random bytes than each time, for whoever wants to look further. */

@@ -41,10 +41,12 @@ enum {
     ASIDE_BYTES = 4096,  /* of each */
     SETS = 64,           /* kept stacks: sets, by ip and sp, and how many in each */
     WAYS = 4,
-    ASKED_MAX = 4096,    /* of what is remembered of one unwinding */
-    DECREASES_MAX = 8,   /* a stack goes upwards, but for the changes to another one */
-    CACHE_LOG = 12,      /* libunwind's own: 2^12 places in code */
-    SIGNAL_CACHE = 1024, /* whether an address is in what a signal handler returns to */
+    ASKED_MAX = 4096,     /* of what is remembered of one unwinding */
+    DECREASES_MAX = 8,    /* a stack goes upwards, but for the changes to another one */
+    CACHE_LOG = 12,       /* libunwind's own: 2^12 places in code */
+    SIGNAL_CACHE = 1024,  /* whether an address is in what a signal handler returns to */
+    FRAMED_MAX = 1024,    /* bytes of a frame that is left by its frame pointer */
+    FRAME_POINTER_32 = 5, /* by DWARF number */
 };
 
 /* Where libunwind reads the table of one entry; not canonical, so never a tracee's. */
@@ -261,14 +263,15 @@ static const unsigned char sigcontext_64[] = {104, 96, 112, 88, 72, 64, 80, 120,
 static const unsigned char sigcontext_32[] = {44, 40, 36, 32, 28, 24, 20, 16, 56};
 
 /*
- * What a signal handler returns to, where that is no code of the kernel's or of glibc's: other
- * C libraries have no tables for it.
+ * Code without tables that nobody calls. What a signal handler returns to, where that is
+ * not the kernel's or glibc's: other C libraries have no tables for it. And what the first function
+ * of a stack of makecontext(3) returns to, in glibc for i386.
  */
 static const struct trampoline {
     enum vt_machine_kind machine;
     size_t length;
     unsigned char code[9];
-    const unsigned char *sigcontext; /* offsets, from where the context is */
+    const unsigned char *sigcontext; /* offsets, from where the context is; null: there is none */
     unsigned char context;           /* its offset from the stack pointer */
     unsigned char ucontext; /* 0; else a pointer is there, to what holds it at this offset */
 } trampolines[] = {
@@ -278,6 +281,8 @@ static const struct trampoline {
     {VT_MACHINE_I386, 8, {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80}, sigcontext_32, 4, 0},
     /* mov $173, %eax; int $0x80: on the stack are the handler's three arguments */
     {VT_MACHINE_I386, 7, {0xb8, 173, 0, 0, 0, 0xcd, 0x80}, sigcontext_32, 8, 20},
+    /* lea (%esp,%ebx,4), %esp; cmpl $0, (%esp): to the next context, if there is one */
+    {VT_MACHINE_I386, 7, {0x8d, 0x24, 0x9c, 0x83, 0x3c, 0x24, 0}, NULL, 0, 0},
 };
 
 /* The one that the frame's code is, or null. */
@@ -319,6 +324,10 @@ static const struct vt_unwind_entry *find_entry(struct vt_unwinder *u, vt_addr i
         u->outermost = true; /* nobody calls from in front of a function: see makecontext(3) */
     else if (code == VT_CODE_NOWHERE || !(u->trampoline = find_trampoline(u)))
         u->why = ends[code];
+    else if (!u->trampoline->sigcontext) {
+        u->trampoline = NULL;
+        u->outermost = true;
+    }
     return NULL;
 }
 
@@ -454,15 +463,72 @@ static bool begin_32(struct vt_unwinder *u)
     return true;
 }
 
+/* Is the word a return address: of executable memory, behind a call? */
+static bool is_behind_call(struct vt_unwinder *u, uint64_t word)
+{
+    unsigned char before[7]; /* the longest call: its operand's address has a base and an index */
+    struct vt_code_place place;
+    size_t length = sizeof(before);
+
+    if (word < length || u->source->find(u->source->context, word - 1, &place) == VT_CODE_NOWHERE)
+        return false;
+    u->unkept = true;
+    if (u->source->read(u->source->context, word - length, before, length) != length)
+        return true; /* who knows */
+    if (before[length - 5] == 0xe8)
+        return true;
+    for (size_t size = 2; size <= length; size++) /* 0xff, and 2 in the middle of the next byte */
+        if (before[length - size] == 0xff && (before[length - size + 1] & 0x38) == 0x10)
+            return true;
+    return false;
+}
+
+/*
+ * Out of a function without tables that keeps a frame pointer, as C functions of the kernel's
+ * 32-bit vdso do. On its first and last instructions the pointer is not its own but its caller's,
+ * and the return address is elsewhere. They are not told by their code but by the stack: between
+ * the stack pointer and a pointer that is the function's own there is no return address. Where one
+ * seems to be there nothing is said.
+ */
+static int leave_framed(struct vt_unwinder *u, const struct vt_cfi_source *source, vt_addr *ip,
+                        vt_addr *sp)
+{
+    const struct vt_cfi_machine *machine = source->machine;
+    uint64_t base, top, word;
+
+    if (!vt_cfi_value(source, &u->frame, FRAME_POINTER_32, &base) ||
+        !vt_cfi_value(source, &u->frame, machine->sp, &top) || base < top ||
+        base - top > FRAMED_MAX || (base - top) % machine->word)
+        return -1;
+    for (vt_addr at = top; at < base; at += machine->word)
+        if (!read_top(u, at, &word) || is_behind_call(u, word))
+            return -1;
+    if (!read_top(u, base + machine->word, &word) || !is_behind_call(u, word))
+        return -1;
+    for (unsigned i = 0; i < machine->columns; i++)
+        u->frame.registers[i].where = VT_CFI_LOST;
+    *ip = word;
+    *sp = base + 2 * machine->word;
+    u->frame.registers[FRAME_POINTER_32] = (struct vt_cfi_place){VT_CFI_MEMORY, base};
+    u->frame.registers[machine->ip] = (struct vt_cfi_place){VT_CFI_VALUE, *ip};
+    u->frame.registers[machine->sp] = (struct vt_cfi_place){VT_CFI_VALUE, *sp};
+    return 1;
+}
+
 static int step_32(struct vt_unwinder *u, vt_addr *ip, vt_addr *sp)
 {
     const struct vt_cfi_machine *machine = &u->machine->cfi;
     const struct vt_cfi_source source = {machine, u, cfi_own, cfi_read};
-    struct vt_code_place place;
+    struct vt_code_place place = {0};
     struct vt_unwind_program program;
     vt_addr at = u->interrupted ? u->frame_ip : u->frame_ip - 1;
 
     const struct vt_unwind_entry *entry = find_entry(u, at, &place);
+    if (!entry && u->why == VT_STACK_NO_TABLES && place.framed &&
+        leave_framed(u, &source, ip, sp) > 0) {
+        u->why = VT_STACK_COMPLETE;
+        return 1;
+    }
     if (!entry)
         return -1;
     enum vt_cfi_outcome outcome = vt_unwind_tables_program(place.tables, entry, &program)

@@ -30,6 +30,7 @@ enum vt_code {
 struct vt_code_place {
     const struct vt_unwind_tables *tables; /* IMAGE: valid until code is said to be removed */
     uint64_t bias;                         /* IMAGE: run-time address less the file's */
+    bool framed; /* IMAGE: functions without an entry keep a frame pointer */
 };
 
 /* Where an unwinder gets its answers. */

@@ -325,6 +325,7 @@ static enum vt_code find(void *context, vt_addr ip, struct vt_code_place *place)
     enum vt_code code = find_code(context, ip, &file, &place->bias, &region);
 
     place->tables = file ? file->tables : NULL;
+    place->framed = region && region->kind == VT_KIND_VDSO;
     return code;
 }
 
