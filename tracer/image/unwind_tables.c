@@ -448,6 +448,29 @@ static void find_by_header(const struct vt_elf_file *file, struct found *found,
         vt_min(holder->p_filesz - (start - holder->p_vaddr), (uint64_t)st.st_size - offset);
 }
 
+/* Stable, by the upper half; `spare` is as large. Returns where they are then, one of both. */
+static uint64_t *sort_keys(uint64_t *keys, uint64_t *spare, size_t count)
+{
+    enum { DIGIT = 11, DIGITS = 1 << DIGIT };
+
+    for (unsigned shift = 32; shift < 64; shift += DIGIT) {
+        size_t starts[DIGITS] = {0}, at = 0;
+        for (size_t i = 0; i < count; i++)
+            starts[keys[i] >> shift & (DIGITS - 1)]++;
+        for (size_t d = 0; d < DIGITS; d++) {
+            size_t n = starts[d];
+            starts[d] = at;
+            at += n;
+        }
+        for (size_t i = 0; i < count; i++)
+            spare[starts[keys[i] >> shift & (DIGITS - 1)]++] = keys[i];
+        uint64_t *sorted = spare;
+        spare = keys;
+        keys = sorted;
+    }
+    return keys;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct vt_unwind_entry *x = a, *y = b;
@@ -457,16 +480,49 @@ static int compare(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at; /* .eh_frame's first */
 }
 
+/*
+ * Sort by start, and what has the same by where it lies, as it does already. A large program has
+ * 100,000 entries in thousands of pieces, and it is stopped meanwhile: so by digits,
+ * where all of it lies within 4 GiB.
+ */
+static void sort(struct vt_unwind_tables *tables)
+{
+    size_t n = tables->count;
+    vt_addr low = UINT64_MAX, high = 0;
+    bool sorted = true;
+
+    for (size_t i = 0; i < n; i++) {
+        sorted &= !i || compare(&tables->index[i - 1], &tables->index[i]) <= 0;
+        low = vt_min(low, tables->index[i].start);
+        high = vt_max(high, tables->index[i].start);
+    }
+    if (sorted)
+        return;
+    uint64_t *keys = malloc(2 * n * sizeof(*keys));
+    struct vt_unwind_entry *index = malloc(n * sizeof(*index));
+    if (keys && index && high - low <= UINT32_MAX && n <= UINT32_MAX) {
+        for (size_t i = 0; i < n; i++)
+            keys[i] = (tables->index[i].start - low) << 32 | i;
+        const uint64_t *order = sort_keys(keys, keys + n, n);
+        for (size_t i = 0; i < n; i++)
+            index[i] = tables->index[(uint32_t)order[i]];
+        free(tables->index);
+        tables->index = index;
+        tables->capacity = n;
+        index = NULL;
+    } else {
+        qsort(tables->index, n, sizeof(*tables->index), compare);
+    }
+    free(keys);
+    free(index);
+}
+
 /* Sort, and drop what is covered already. */
 static void tidy(struct vt_unwind_tables *tables)
 {
     size_t kept = 0;
-    bool sorted = true;
 
-    for (size_t i = 1; i < tables->count && sorted; i++)
-        sorted = compare(&tables->index[i - 1], &tables->index[i]) <= 0;
-    if (!sorted)
-        qsort(tables->index, tables->count, sizeof(*tables->index), compare);
+    sort(tables);
     for (size_t i = 0; i < tables->count; i++) {
         struct vt_unwind_entry e = tables->index[i];
         if (kept && e.start < tables->index[kept - 1].end)
