@@ -21,6 +21,7 @@ say() { printf 'bootstrap: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 125; }
 
 build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libsqlite3-dev libdw-dev libunwind-dev libiberty-dev zlib1g-dev libzstd-dev'
+faster_packages='libdeflate-dev'
 test_packages='libcmocka-dev python3 python3-jsonschema binutils xz-utils busybox-static python3-matplotlib gnuplot-nox valgrind protobuf-compiler python3-protobuf chromium chromium-driver python3-selenium bash-completion zsh fish man-db mandoc'
 
 # Is a Debian package there, itself or by another name that provides it?
@@ -62,6 +63,13 @@ install() {
     apt_install $missing && return
     $as_root apt-get -q update >&2 || fail "apt-get update failed: is there a network?"
     apt_install $missing || fail "apt-get could not install$missing"
+}
+
+# prefer PACKAGE...: as install, but what cannot be had is done without.
+prefer() {
+    for package; do
+        (install "$package") || say "going on without $package"
+    done
 }
 
 apt_install() {
@@ -117,6 +125,7 @@ command=${1-}
 case $command in
 run)
     install $build_packages
+    prefer $faster_packages
     build release -DVASTRACE_TESTS=OFF
     vastrace=$here/build/release/vastrace
     [ $# -gt 0 ] || {

@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#ifdef VASTRACE_DEFLATE
+#include <libdeflate.h>
+#endif
 #ifdef VASTRACE_ZSTD
 #include <zstd.h>
 #endif
@@ -276,9 +279,18 @@ int vt_debug_file_open_shared(const struct vt_elf_file *file, const char *direct
 
 static bool inflate_zlib(const unsigned char *from, size_t length, unsigned char *to, size_t size)
 {
+#ifdef VASTRACE_DEFLATE
+    struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+    bool done = inflater && libdeflate_zlib_decompress(inflater, from, length, to, size, NULL) ==
+                                LIBDEFLATE_SUCCESS;
+
+    libdeflate_free_decompressor(inflater);
+    return done;
+#else
     uLongf made = size;
 
     return uncompress(to, &made, from, length) == Z_OK && made == size;
+#endif
 }
 
 static bool inflate_zstd(const unsigned char *from, size_t length, unsigned char *to, size_t size)
