@@ -28,6 +28,9 @@
 /* A limit against files made to keep the tracer busy; real files stay far below. */
 #define TABLE_BYTES_MAX (UINT64_C(256) << 20)
 
+/* An entry of .eh_frame seldom has less bytes: length, pointer, address, size, and padding. */
+#define ENTRY_LEAST 20
+
 /* Pointer encodings of .eh_frame (DW_EH_PE_*), of which the low half is the format. */
 enum {
     PE_ABSPTR = 0x00,
@@ -471,6 +474,21 @@ static uint64_t *sort_keys(uint64_t *keys, uint64_t *spare, size_t count)
     return keys;
 }
 
+/* Put to each place the entry that the lower half of its key names; the keys are used up. */
+static void arrange(struct vt_unwind_entry *index, uint64_t *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct vt_unwind_entry first = index[i];
+        size_t to = i, from;
+        for (; (from = (uint32_t)keys[to]) != i; to = from) {
+            index[to] = index[from];
+            keys[to] = to;
+        }
+        index[to] = first;
+        keys[to] = to;
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct vt_unwind_entry *x = a, *y = b;
@@ -499,22 +517,14 @@ static void sort(struct vt_unwind_tables *tables)
     if (sorted)
         return;
     uint64_t *keys = malloc(2 * n * sizeof(*keys));
-    struct vt_unwind_entry *index = malloc(n * sizeof(*index));
-    if (keys && index && high - low <= UINT32_MAX && n <= UINT32_MAX) {
+    if (keys && high - low <= UINT32_MAX && n <= UINT32_MAX) {
         for (size_t i = 0; i < n; i++)
             keys[i] = (tables->index[i].start - low) << 32 | i;
-        const uint64_t *order = sort_keys(keys, keys + n, n);
-        for (size_t i = 0; i < n; i++)
-            index[i] = tables->index[(uint32_t)order[i]];
-        free(tables->index);
-        tables->index = index;
-        tables->capacity = n;
-        index = NULL;
+        arrange(tables->index, sort_keys(keys, keys + n, n), n);
     } else {
         qsort(tables->index, n, sizeof(*tables->index), compare);
     }
     free(keys);
-    free(index);
 }
 
 /* Sort, and drop what is covered already. */
@@ -604,6 +614,9 @@ static int read_all(struct vt_unwind_tables *tables, const struct vt_elf_file *f
         eh->start = found.eh_frame.sh_addr;
         eh->word = word;
         tables->stretch_count = 1;
+        /* More room than they need, of which what is not used costs nothing. */
+        (void)vt_reserve((void **)&tables->index, &tables->capacity, eh->length / ENTRY_LEAST + 1,
+                         sizeof(*tables->index));
         r = index_eh_frame(tables, eh);
     }
     if (!r && found.debug_frame.sh_size)
