@@ -403,6 +403,70 @@ static void test_shared(void **state)
         vt_frame_clear(&frame);
     }
 }
+
+/* An inlined function in blocks, in a function, in a namespace; "BLOCKS" is how many. */
+#define NESTED                                                                                     \
+    ".byte 2, 3\n"                                                                                 \
+    ".asciz \"outer\"\n"                                                                           \
+    ".quad outer, outer_end - outer\n"                                                             \
+    ".rept BLOCKS\n"                                                                               \
+    ".byte 4\n"                                                                                    \
+    ".quad outer, outer_end - outer\n"                                                             \
+    ".endr\n"                                                                                      \
+    ".byte 5\n"                                                                                    \
+    ".long 28\n"                                                                                   \
+    ".quad inner, inner_end - inner\n"                                                             \
+    ".zero BLOCKS + 2\n"
+
+/* Entries of debug information that are nested without measure, or go in a circle. */
+static void test_entries(void **state)
+{
+    static const struct {
+        const char *entries;
+        const char *blocks;
+        bool found;
+    } rows[] = {
+        {NESTED, "0", true},
+        {NESTED, "100", true},
+        {NESTED, "100000", false},
+        {".byte 7\n.long 28\n.byte 0\n" NESTED, "0", false}, /* its next one is in front of it */
+        {".byte 7\n.long 33\n.byte 0\n" NESTED, "0", false}, /* and in itself */
+    };
+    char program[128];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/entries/program", directory);
+    for (size_t i = 0; i < VT_COUNTOF(rows); i++) {
+        struct vt_frame frame;
+        if (shell("mkdir -p %1$s/entries && cd %1$s/entries && "
+                  "printf '.text\n.globl main, outer\nmain:\nouter: nop\ninner: nop\n"
+                  "inner_end: xor %%%%eax, %%%%eax\nret\nouter_end:\n"
+                  ".section .debug_abbrev,\"\",@progbits\n"
+                  ".byte 1, 0x11, 1, 0x11, 1, 0x12, 7, 0, 0\n"       /* unit */
+                  ".byte 2, 0x39, 1, 0, 0\n"                         /* namespace */
+                  ".byte 3, 0x2e, 1, 3, 8, 0x11, 1, 0x12, 7, 0, 0\n" /* function */
+                  ".byte 4, 0x0b, 1, 0x11, 1, 0x12, 7, 0, 0\n"       /* block */
+                  ".byte 5, 0x1d, 0, 0x31, 0x13, 0x11, 1, 0x12, 7, 0, 0\n"
+                  ".byte 6, 0x2e, 0, 3, 8, 0, 0\n"       /* what is inlined: its name */
+                  ".byte 7, 0x39, 1, 1, 0x13, 0, 0, 0\n" /* namespace that tells the next entry */
+                  ".section .debug_info,\"\",@progbits\n"
+                  ".long info_end - info\n"
+                  "info: .2byte 4\n.long 0\n.byte 8, 1\n"
+                  ".quad outer, outer_end - outer\n"
+                  ".byte 6\n.asciz \"in\"\n" /* at offset 28; the next one at 32 */
+                  "%2$s.byte 0\ninfo_end:\n"
+                  ".section .note.GNU-stack,\"\",@progbits\n' | sed 's/BLOCKS/%3$s/' >a.s && "
+                  "cc -no-pie -o program a.s 2>/dev/null",
+                  directory, rows[i].entries, rows[i].blocks))
+            skip(); /* no assembler */
+        vt_addr inner = address_in(program, "inner");
+        assert_true(inner > 0);
+        look(program, "/nonexistent", inner, true, &frame);
+        if ((frame.inlined_count == 1 && !strcmp(frame.inlined[0].function, "in")) != rows[i].found)
+            fail_msg("row %zu: %zu inlined", i, frame.inlined_count);
+        vt_frame_clear(&frame);
+    }
+}
 #endif
 
 /* Units whose contents are in files of their own: lines are known, and those are not opened. */
@@ -593,7 +657,7 @@ int main(void)
         cmocka_unit_test(test_own_symbols),     cmocka_unit_test(test_separate),
         cmocka_unit_test(test_hostile_places),  cmocka_unit_test(test_hostile_links),
 #ifdef __x86_64__
-        cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_shared),          cmocka_unit_test(test_entries),
 #endif
         cmocka_unit_test(test_split),           cmocka_unit_test(test_server),
         cmocka_unit_test(test_mini_debug_info), cmocka_unit_test(test_demangle),

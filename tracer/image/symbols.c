@@ -34,6 +34,7 @@ enum {
     MANGLED_MAX = 4096, /* longer names stay as they are: what they stand for can be endless */
     NESTED_MAX = 8,     /* symbols within symbols that are looked through */
     INLINED_MAX = 64,
+    ENTRIES_NESTED_MAX = 256, /* of debug information; compilers' have some dozens */
 };
 
 struct name {
@@ -459,32 +460,62 @@ static bool unit_at(struct vt_symbols *symbols, Dwarf *dwarf, vt_addr at, Dwarf_
 
 /* ---- an address ---------------------------------------------------------------------------- */
 
+/* Functions at an address, the outermost first. */
+struct chain {
+    Dwarf_Die functions[INLINED_MAX + 1];
+    size_t count;
+};
+
+/*
+ * Find those among what is nested in an entry. The entries are looked through here, since libdw's way
+ * takes as much stack as a file nests, and no end where an entry's next one lies in front
+ * of it. Returns false if there are none.
+ */
+static bool find_functions(Dwarf_Die *parent, Dwarf_Addr at, unsigned depth, struct chain *chain)
+{
+    Dwarf_Die die, next;
+
+    if (depth == ENTRIES_NESTED_MAX || dwarf_child(parent, &die) != 0)
+        return false;
+    for (;; die = next) {
+        int tag = dwarf_tag(&die);
+        bool function = tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
+        bool block = tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
+                     tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
+        if ((function || block) && dwarf_haspc(&die, at) > 0) {
+            if (function && chain->count < VT_COUNTOF(chain->functions))
+                chain->functions[chain->count++] = die;
+            find_functions(&die, at, depth + 1, chain);
+            return true;
+        }
+        if ((tag == DW_TAG_namespace || tag == DW_TAG_module) &&
+            find_functions(&die, at, depth + 1, chain))
+            return true;
+        if (dwarf_siblingof(&die, &next) != 0 || next.addr <= die.addr)
+            return false;
+    }
+}
+
 /* The functions that were inlined at the address, and where the one that is left was. */
 static int find_inlined(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
 {
     struct vt_inlined found[INLINED_MAX];
+    struct chain chain = {.count = 0};
     size_t count = 0;
-    Dwarf_Die *scopes = NULL, *chain = NULL;
 
-    if (dwarf_getscopes(unit, at, &scopes) < 1)
-        return 0;
-    int length = dwarf_getscopes_die(&scopes[0], &chain);
-    for (int i = 0; i < length && count < INLINED_MAX; i++) {
-        int tag = dwarf_tag(&chain[i]);
-        if (tag == DW_TAG_subprogram) {
+    find_functions(unit, at, 0, &chain);
+    for (size_t i = chain.count; i-- > 0 && count < INLINED_MAX;) {
+        Dwarf_Die *function = &chain.functions[i];
+        if (dwarf_tag(function) == DW_TAG_subprogram) {
             if (!frame->function)
-                frame->function = linkage_name(&chain[i]);
+                frame->function = linkage_name(function);
             break;
         }
-        if (tag != DW_TAG_inlined_subroutine)
-            continue;
         char *file;
-        found[count++] = (struct vt_inlined){linkage_name(&chain[i]), frame->file, frame->line};
-        call_site(unit, &chain[i], &file, &frame->line);
+        found[count++] = (struct vt_inlined){linkage_name(function), frame->file, frame->line};
+        call_site(unit, function, &file, &frame->line);
         frame->file = file;
     }
-    free(scopes);
-    free(chain);
     if (!count)
         return 0;
     struct vt_inlined *inlined = malloc(count * sizeof(*inlined));
