@@ -523,15 +523,37 @@ class Drawing(unittest.TestCase):
         trace = vasplot.read(Traced.of("fixture", "fork") + ".jsonl")
         count = len(trace.processes)
         self.assertGreater(count, 1)
-        texts = [text.get_text() for text in draw(trace).labels]
+        texts = [text.get_text() for text in draw(trace, "--panels", str(count)).labels]
         self.assertEqual(
-            sum("pid " in text and "mapped at most" in text for text in texts), min(count, 4)
+            sum("pid " in text and "mapped at most" in text for text in texts), count
         )
+        # Without a word, the ones that are not minor beside the largest.
+        views = [vasplot.View(trace, n, 0, trace.end + 1, one=True) for n in range(count)]
+        weights = [view.weight for view in views]
+        major = sum(weight >= vasplot.MINOR * max(weights) for weight in weights)
+        self.assertEqual(len(vasplot.chosen(trace, options())[0]), min(major, 4))
         texts = [text.get_text() for text in draw(trace, "--panels", "1").labels]
         self.assertTrue(any(f"the largest of {count} processes" in text for text in texts), texts)
         pid = trace.processes[-1].pid
         texts = [text.get_text() for text in draw(trace, "--pid", str(pid)).labels]
         self.assertTrue(any(f"pid {pid}" in text for text in texts), texts)
+
+    def test_bands_are_named_within(self):
+        """A band's name stands on that band's colour."""
+        base = Traced.of("fixture", "threads-map", "3", "50")
+        picture = draw(vasplot.read(base + ".jsonl"), "--what", "kinds")
+        picture.figure.canvas.draw()
+        pixels = np.asarray(picture.figure.canvas.buffer_rgba())
+        named = [text for text in picture.labels if text.get_text() in vasplot.KINDS]
+        self.assertIn("text", [text.get_text() for text in named])
+        for text in named:
+            kind = vasplot.KIND[text.get_text()]
+            box = text.get_window_extent(picture.figure.canvas.get_renderer())
+            for x in (int(box.x0) - 2, int(box.x1) + 2):
+                found = pixels[len(pixels) - 1 - int((box.y0 + box.y1) / 2), x, :3] / 255
+                wanted = matplotlib.colors.to_rgb(picture.color(kind))
+                if vasplot.PALETTE[kind][2] is None:
+                    self.assertTrue(np.allclose(found, wanted, atol=0.02), (kind, found, wanted))
 
     def test_hostile_names_harm_no_picture(self):
         names = [
