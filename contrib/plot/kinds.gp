@@ -11,8 +11,9 @@
 #
 # Usable memory is stacked by kind, on the left scale. What is PROT_NONE (reserves, guards) is a
 # dashed line on the right scale: it is often far more than all the rest. A bold line is the heap
-# below the program break. It reads the file twice a kind, so for a million rows take vasplot; this
-# is a start for plots of one's own.
+# below the program break. The file is read once to add up and to sample (no more moments than can
+# be seen, of each stretch of time the one with most), so that a million rows take some ten seconds.
+# This is a start for plots of one's own.
 
 if (!exists("csv")) csv = "vastrace.csv"
 if (!exists("out")) out = "vastrace.png"
@@ -23,53 +24,69 @@ set macros
 set y2range [0:1]
 MiB = 2.0**20
 
+stats csv using (column("time")):(column("pid")) nooutput
+last = STATS_max_x
 if (!exists("pid")) {
     stats csv using (column("pid")) every ::0::0 nooutput
     pid = int(STATS_min)
 }
 
-# Kinds in the order in which they are stacked, and the palette that vasplot has.
+# Kinds in the order in which they are stacked, and the palette that vasplot has; the closed ones
+# are PROT_NONE.
 kinds = "text rodata relro data bss tls vdso vvar vsyscall other file shm stack" \
-    . " thread-stack heap anon"
-closed = "guard reserve"
+    . " thread-stack heap anon guard reserve"
+usable = 16
 colors = "0c5ca4 34acf9 a5e4ff 004028 369865 c4e7c3 3a3a3a 5a5a5a 3a3a3a 767676 797683 b6aba6" \
     . " 600b66 c287c6 ce4e09 f8c151"
 
-# 1 if the kind in a cell is one of a list's.
-among(kind, list) = kind ne "" && strstrt(" ".list." ", " ".kind." ") > 0 ? 1 : 0
-# By how much the row changes what the process has of the kinds in a list.
-stays(op, word) = op eq ">" && word eq "1"
-delta(list) = column("pid") != pid || strcol("op") eq "" ? 0 : column("size") \
-    * (among(strcol("kind"), list) \
-       - (stays(strcol("op"), strcol("source_stays")) ? 0 : among(strcol("kind_before"), list)))
-# The running sum; row 0 begins it anew.
-sum = 0
-total(list) = (sum = ($0 == 0 ? 0 : sum) + delta(list), sum)
-# The break after the row; rows of other processes leave it.
-below = 0
-heap(_) = (below = $0 == 0 ? 0 : column("pid") == pid ? column("break") : below, below)
-
-# Which kinds there are, and how much of each at most.
-present = ""
-present_colors = ""
-peaks = ""
+# A kind's number, by where its name begins in the list; 0: none.
+array number[strlen(kinds) + 2]
+at = 1
 do for [i = 1 : words(kinds)] {
-    kind = word(kinds, i)
-    stats csv using (total(kind)) nooutput
-    if (STATS_max > 0) {
-        present = present . " " . kind
-        present_colors = present_colors . " " . word(colors, i)
-        peaks = peaks . sprintf(" %.0f", STATS_max)
-    }
+    number[at] = i
+    at = at + strlen(word(kinds, i)) + 1
 }
-stats csv using (total(closed)) nooutput
-closed_peak = STATS_max
-peak = peak_time = 0
-top(sum) = sum > peak ? (peak = sum, peak_time = column("time"), sum) : sum
-stats csv using (column("time")):(top(total(kinds))) nooutput
-last = STATS_max_x
+place(kind) = kind eq "" ? 0 : strstrt(" ".kinds." ", " ".kind." ")
 
-upto(n) = n == 0 ? "" : upto(n - 1) . " " . word(present, n)
+# What the process has of each kind now, and has had at most, and what it had when it had most in
+# this stretch of time.
+array now[words(kinds)]
+array most[words(kinds)]
+array best[words(kinds)]
+do for [i = 1 : words(kinds)] { now[i] = most[i] = best[i] = 0 }
+open = closed = peak = peak_time = closed_peak = below = 0
+stretch = -1
+told = ""
+best_time = best_open = best_below = best_closed = 0
+
+add(i, bytes) = (now[i] = now[i] + bytes, now[i] > most[i] ? (most[i] = now[i]) : 0, \
+    i > usable ? (closed = closed + bytes) : (open = open + bytes))
+change(place, bytes) = place > 0 ? add(number[place], bytes) : 0
+stays(op, word) = op eq ">" && word eq "1"
+apply(size) = ( \
+    stays(strcol("op"), strcol("source_stays")) ? 0 : change(place(strcol("kind_before")), -size), \
+    change(place(strcol("kind")), size))
+hold(time) = (best_time = time, best_open = open, best_below = below, \
+    sum [j = 1 : words(kinds)] (best[j] = now[j], 0))
+# A sample's columns: 2 the time, 3 the break, 4 PROT_NONE, from 5 on the usable kinds.
+tell(_) = (told = sprintf("%.9f %.0f %.0f", best_time, best_below, best_closed), \
+    sum [j = 1 : usable] (told = told . sprintf(" %.0f", best[j]), 0))
+record(time) = (open > peak ? (peak = open, peak_time = time) : 0, \
+    closed > closed_peak ? (closed_peak = closed) : 0, \
+    closed > best_closed ? (best_closed = closed) : 0, open > best_open ? hold(time) : 0)
+# A row of the process; 1 if a stretch has ended before it, whose sample is told.
+step(time) = (ended = int(time / last * 2000) != stretch && stretch >= 0, ended ? tell(0) : 0, \
+    ended || stretch < 0 ? (stretch = int(time / last * 2000), best_open = best_closed = -1) : 0, \
+    strcol("op") ne "" ? apply(column("size")) : 0, below = column("break"), record(time), ended)
+
+set table $samples
+plot csv using (ended = column("pid") == pid ? step(column("time")) : 0):(told) \
+    with table if (ended)
+ended = tell(0)
+set table $samples append
+plot csv using (0):(told) every ::0::0 with table
+unset table
+
 human(bytes) = bytes >= 2**30 ? sprintf("%.1f GiB", bytes / 2.0**30) \
              : bytes >= 2**20 ? sprintf("%.1f MiB", bytes / MiB) \
              : sprintf("%.0f KiB", bytes / 1024.0)
@@ -107,13 +124,16 @@ set label sprintf("peak %s at %.4g s", human(peak), peak_time) at peak_time, pea
     @side front
 
 # The largest sum first: each smaller one is drawn over it, so that what is seen is its difference.
-n = words(present)
-plot for [i = n : 1 : -1] csv using (column("time")):(total(upto(i)) / MiB) with fillsteps \
-         linecolor rgb "#".word(present_colors, i) \
-         title word(present, i)."  ".human(real(word(peaks, i))) noenhanced, \
-     csv using (column("time")):(heap(0) / MiB) with steps \
+present = ""
+do for [i = 1 : usable] { present = most[i] > 0 ? sprintf("%d ", i) . present : present }
+upto(n) = sum [j = 1 : n] column(j + 4)
+set datafile separator whitespace
+unset datafile columnheaders
+plot for [i in present] $samples using 2:(upto(int(i)) / MiB) with fillsteps \
+         linecolor rgb "#".word(colors, int(i)) \
+         title word(kinds, int(i)) . "  " . human(most[int(i)]) noenhanced, \
+     $samples using 2:($3 / MiB) with steps \
          linewidth 2.5 linecolor rgb "#7a1f00" title "program break", \
-     for [i = 1 : closed_peak > 0 ? 1 : 0] csv \
-         using (column("time")):(total(closed) / MiB) axes x1y2 \
+     for [i = 1 : closed_peak > 0 ? 1 : 0] $samples using 2:($4 / MiB) axes x1y2 \
          with steps dashtype 2 linewidth 1.5 linecolor rgb "#202020" \
          title "PROT_NONE  ".human(closed_peak) noenhanced
