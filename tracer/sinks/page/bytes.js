@@ -9,7 +9,6 @@ class BytesChart {
         this.view = view;
         this.window = window;
         this.theme = theme;
-        this.hidden = hidden;
         this.up = [];
         this.down = [];
         view.trace.run.kinds.forEach((name, kind) =>
@@ -119,7 +118,7 @@ class BytesChart {
     sum(bytes, px, kinds) {
         let total = 0;
         for (const k of kinds)
-            if (!this.hidden.has(k))
+            if (this.seen[k])
                 total += bytes[px * this.view.kinds + k];
         return total;
     }
@@ -136,14 +135,14 @@ class BytesChart {
                 let sum = 0;
                 for (const kind of order) {
                     const value = bytes[at + kind];
-                    if (!value || this.hidden.has(kind))
+                    if (!value || !this.seen[kind])
                         continue;
                     const y0 = (base + sum * scale) * ratio, y1 = (base + (sum + value) * scale) * ratio;
                     const top = Math.max(0, Math.round(Math.min(y0, y1)));
                     const bottom = Math.min(high, Math.round(Math.max(y0, y1)));
-                    const style = this.theme.kinds[kind], inked = PATTERNS[style.pattern];
+                    const {tile, fill} = this.theme.kinds[kind], column = x % TILE;
                     for (let y = top, p = top * wide + x; y < bottom; y++, p += wide)
-                        pixels[p] = inked(x, y) ? style.ink : style.fill;
+                        pixels[p] = tile ? tile[y % TILE * TILE + column] : fill;
                     sum += value;
                 }
             }

@@ -42,10 +42,10 @@ class Window {
             return this.view.order ? this.view.order[event] : event;
         return event >= trace.count ? trace.duration : trace.time.data[event];
     }
-    // The last event at or before a place.
-    eventAt(x) {
-        const {first, end} = this.view.process, trace = this.view.trace;
-        let low = first, high = Math.min(end, trace.count - 1);
+    // The last event at or before a place, which is known not to be before `since`.
+    eventAt(x, since = this.view.process.first) {
+        const {end} = this.view.process, trace = this.view.trace;
+        let low = since, high = Math.min(end, trace.count - 1);
         while (low < high) {
             const middle = (low + high + 1) >> 1;
             if (this.xOf(middle) <= x)
@@ -184,10 +184,10 @@ class Picture {
         pixels.fill(this.theme.groundPacked);
         const scaleX = width / (w.x1 - w.x0), scaleU = height / (w.u1 - w.u0);
         const paint = this.painter(pixels, width, height, ratio);
-        const {t0, t1, u0, u1, kind} = view;
+        const {t0, t1, u0, u1, kind} = view, shown = this.theme.kinds.map((_, k) => !this.hidden.has(k));
         const place = event => (w.xOf(event) - w.x0) * scaleX;
         const one = (rect, left, right) => {
-            if (u1[rect] <= w.u0 || u0[rect] >= w.u1 || this.hidden.has(kind[rect]))
+            if (u1[rect] <= w.u0 || u0[rect] >= w.u1 || !shown[kind[rect]])
                 return;
             paint(rect, kind[rect], left, right, (w.u1 - u1[rect]) * scaleU, (w.u1 - u0[rect]) * scaleU);
         };
@@ -245,13 +245,17 @@ class Picture {
             if (x1 - x0 >= roomX && y1 - y0 >= roomY && labels.length < LABELS_MOST)
                 labels.push({rect, x: x0 / ratio, y: y0 / ratio, w: (x1 - x0) / ratio,
                              h: (y1 - y0) / ratio});
-            if (style.pattern && x1 - x0 >= 3 && y1 - y0 >= 3) {
-                const inked = PATTERNS[style.pattern];
-                const shiftX = -Math.floor(trueX), shiftY = -Math.floor(trueY);
-                const moveX = (shiftX % 60 + 60) % 60, moveY = (shiftY % 60 + 60) % 60;
-                for (let y = y0; y < y1; y++)
-                    for (let x = x0, at = y * width + x0; x < x1; x++)
-                        pixels[at++] = inked(x + moveX, y + moveY) ? style.ink : style.fill;
+            if (style.tile && x1 - x0 >= 3 && y1 - y0 >= 3) {
+                // The pattern goes along with the rectangle.
+                const left = inTile(x0 - Math.floor(trueX));
+                for (let y = y0; y < y1; y++) {
+                    const row = inTile(y - Math.floor(trueY)) * TILE;
+                    for (let x = x0, at = y * width + x0, column = left; x < x1; x++) {
+                        pixels[at++] = style.tile[row + column];
+                        if (++column === TILE)
+                            column = 0;
+                    }
+                }
             } else if (x1 - x0 === 1) {
                 for (let y = y0, at = y0 * width + x0; y < y1; y++, at += width)
                     pixels[at] = style.fill;
@@ -309,31 +313,34 @@ class Picture {
         const add = (key, x, unit, dash) => {
             let line = lines.get(key);
             if (!line)
-                lines.set(key, line = {dash, points: []});
-            line.points.push(x, this.toPy(axis.toU(unit)), unit);
+                lines.set(key, line = {dash, unit: -1, points: []});
+            if (line.unit === unit)
+                return;
+            line.unit = unit;
+            line.points.push(x, this.toPy(axis.toU(unit)));
         };
         let space = -1;
         for (let event = from; event <= to; event += stride) {
-            const thread = trace.threads[trace.thread.data[event]];
+            const number = trace.thread.data[event], thread = trace.threads[number];
             if (thread.space !== space && this.view.spaceAt(event) !== thread.space)
                 continue;
             space = thread.space;
             const x = this.toPx(w.xOf(event));
             if (trace.sp.data[event])
-                add('sp' + thread.tid + '/' + space, x, trace.sp.data[event] / UNIT, []);
+                add(number, x, trace.sp.data[event] / UNIT, []);
             if (trace.brk.data[event])
-                add('brk/' + space, x, trace.brk.data[event] / UNIT, [5, 3]);
+                add(-1 - space, x, trace.brk.data[event] / UNIT, [5, 3]);
         }
         for (const {dash, points} of lines.values()) {
             const trail = () => {
                 context.beginPath();
-                for (let i = 0; i < points.length; i += 3) {
+                for (let i = 0; i < points.length; i += 2) {
                     if (i)
-                        context.lineTo(points[i], points[i - 2]); // steps: it holds until it moves
+                        context.lineTo(points[i], points[i - 1]); // steps: it holds until it moves
                     context.lineTo(points[i], points[i + 1]);
                 }
                 const end = this.toPx(w.xOf(Math.min(process.end, trace.count)));
-                context.lineTo(end, points[points.length - 2]);
+                context.lineTo(end, points[points.length - 1]);
                 context.stroke();
             };
             context.setLineDash([]);
@@ -362,7 +369,7 @@ class Picture {
             if (!text)
                 continue;
             context.fillStyle = style.text;
-            if (style.pattern && h >= 12) { // a pattern under text is hard to read
+            if (style.tile && h >= 12) { // a pattern under text is hard to read
                 context.save();
                 context.fillStyle = style.css;
                 context.fillRect(GUTTER + x + 2, y + h / 2 - 6.5 + (h > 30 ? 9 - h / 2 : 0),
@@ -435,7 +442,7 @@ class Picture {
         context.fillStyle = theme.soft;
         const count = event => this.view.order ? this.view.order[event] : event;
         for (let px = 0, done = w.eventAt(w.x0 - 1e-9); px < this.plotWidth; px++) {
-            const next = w.eventAt(this.toX(GUTTER + px + 1));
+            const next = w.eventAt(this.toX(GUTTER + px + 1), done);
             const events = count(next + 1) - count(done + 1) + (px === 0 && done === process.first ? 1 : 0);
             done = next;
             if (events <= 0)
@@ -546,6 +553,11 @@ class Picture {
         return visible(this.view.overlapping(w.eventAt(x - half), w.eventAt(x + half),
                                              Math.min(low, unit), Math.max(high, unit), 50));
     }
+}
+
+// A place in a pattern.
+function inTile(at) {
+    return (at % TILE + TILE) % TILE;
 }
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif';

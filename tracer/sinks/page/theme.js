@@ -24,14 +24,20 @@ const PALETTE = {
 };
 const NO_ACCESS = new Set(['guard', 'reserve']); // PROT_NONE: not usable
 
-// Does a pattern have ink here? In device pixels.
+// Does a pattern have ink here? In device pixels. Each repeats after TILE of them, either way.
+const TILE = 120;
 const PATTERNS = {
-    '': () => false,
     'dots': (x, y) => x % 5 === 0 && y % 5 === 0,
     'lines': (x, y) => y % 5 === 0,
     'hatch': (x, y) => (x + y) % 8 < 2,
     'cross': (x, y) => (x + y) % 6 === 0 || (x - y + 6000000) % 6 === 0,
 };
+
+// A pattern's pixels, TILE wide and high, row by row.
+function tileOf(inked, fill, ink) {
+    return Uint32Array.from({length: TILE * TILE},
+                            (_, i) => inked(i % TILE, Math.floor(i / TILE)) ? ink : fill);
+}
 
 class Theme {
     constructor(run, dark) {
@@ -40,11 +46,12 @@ class Theme {
             const [light, night, pattern] = PALETTE[name] || ['#888888', '#999999', ''];
             const colour = parseColour(dark ? night : light);
             const luminance = (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255;
+            const fill = packed(colour);
+            const ink = packed(mixed(colour, luminance > 0.5 ? [0, 0, 0] : [255, 255, 255], 0.28));
             return {
-                name, pattern, css: cssColour(colour),
-                fill: packed(colour),
+                name, css: cssColour(colour), fill,
+                tile: pattern ? tileOf(PATTERNS[pattern], fill, ink) : null,
                 edge: packed(mixed(colour, dark ? [0, 0, 0] : [20, 24, 30], 0.32)),
-                ink: packed(mixed(colour, luminance > 0.5 ? [0, 0, 0] : [255, 255, 255], 0.28)),
                 text: luminance > 0.54 ? '#14181e' : '#ffffff',
             };
         });
@@ -60,11 +67,10 @@ class Theme {
         canvas.width = canvas.height = Math.round(size * ratio);
         canvas.className = 'swatch';
         const image = new ImageData(canvas.width, canvas.height);
-        const pixels = new Uint32Array(image.data.buffer), style = this.kinds[kind];
-        const inked = PATTERNS[style.pattern];
+        const pixels = new Uint32Array(image.data.buffer), {tile, fill} = this.kinds[kind];
         for (let y = 0; y < canvas.height; y++)
             for (let x = 0; x < canvas.width; x++)
-                pixels[y * canvas.width + x] = inked(x, y) ? style.ink : style.fill;
+                pixels[y * canvas.width + x] = tile ? tile[y % TILE * TILE + x % TILE] : fill;
         canvas.getContext('2d').putImageData(image, 0, 0);
         return canvas;
     }
