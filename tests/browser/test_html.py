@@ -4,6 +4,7 @@ A program is traced live with --verify into a page and a recording at once. What
 compared with what `vastrace layout`, `history` and `report` say of the recording. Then the mouse
 and the keys, names that want to be markup, files that end early, and a page from `vastrace export`.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -400,11 +401,23 @@ class HtmlPage(unittest.TestCase):
 
     def test_narrow(self):
         try:
-            for width, height in ((800, 700), (1920, 1080)):
+            for width, height in ((500, 800), (800, 700), (1920, 1080)):
                 self.browser.resize(width, height)
                 self.browser.open(self.page)
                 self.assertEqual(self.js("return document.documentElement.scrollWidth"), width)
                 self.assertGreater(self.js("return vastrace.picture.plotWidth"), 250)
+                # Nothing lies over another, nor beyond the edge.
+                boxes = self.js("""
+                    return ['picture-box', 'bytes-box', 'layout', 'by-event', 'zoom-all', 'filter',
+                            'tab-history', 'rows', 'address', 'theme'].map(id => {
+                        const box = document.getElementById(id).getBoundingClientRect();
+                        return [id, box.left, box.right, box.top, box.bottom];
+                    })""")
+                for name, left, right, top, bottom in boxes:
+                    self.assertTrue(0 <= left < right <= width and top < bottom, (name, left, right))
+                for (one, *a), (other, *b) in itertools.combinations(boxes, 2):
+                    self.assertTrue(a[0] >= b[1] or b[0] >= a[1] or a[2] >= b[3] or b[2] >= a[3],
+                                    (one, other, width))
         finally:
             self.browser.resize(1280, 800)
 

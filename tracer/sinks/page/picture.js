@@ -312,8 +312,10 @@ class Picture {
         const lines = new Map();
         const add = (key, x, unit, dash) => {
             let line = lines.get(key);
-            if (!line)
-                lines.set(key, line = {dash, unit: -1, points: []});
+            if (!line) {
+                const {to} = process.segments.find(segment => segment.space === space);
+                lines.set(key, line = {dash, unit: -1, points: [], end: Math.min(to, process.end, trace.count)});
+            }
             if (line.unit === unit)
                 return;
             line.unit = unit;
@@ -331,7 +333,7 @@ class Picture {
             if (trace.brk.data[event])
                 add(-1 - space, x, trace.brk.data[event] / UNIT, [5, 3]);
         }
-        for (const {dash, points} of lines.values()) {
+        for (const {dash, points, end} of lines.values()) {
             const trail = () => {
                 context.beginPath();
                 for (let i = 0; i < points.length; i += 2) {
@@ -339,8 +341,7 @@ class Picture {
                         context.lineTo(points[i], points[i - 1]); // steps: it holds until it moves
                     context.lineTo(points[i], points[i + 1]);
                 }
-                const end = this.toPx(w.xOf(Math.min(process.end, trace.count)));
-                context.lineTo(end, points[points.length - 1]);
+                context.lineTo(this.toPx(w.xOf(end)), points[points.length - 1]);
                 context.stroke();
             };
             context.setLineDash([]);
