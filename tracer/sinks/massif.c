@@ -133,7 +133,7 @@ static void put_text(struct vt_buf *out, struct vt_buf *scratch, const char *raw
     vt_buf_clear(scratch);
     vt_escape_terminal(scratch, raw, strlen(raw));
     out->failed |= scratch->failed;
-    for (const char *at = scratch->data, *end = at + scratch->length; at < end;) {
+    for (const char *at = scratch->data, *end = at ? at + scratch->length : at; at < end;) {
         const char *mark = memchr(at, '#', (size_t)(end - at));
         const char *stop = mark ? mark : end;
         vt_buf_add(out, at, (size_t)(stop - at));
