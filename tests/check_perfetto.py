@@ -8,6 +8,7 @@ add up to its counter. Ends with 1 and says what is wrong, if something is; 77 w
 Python's module protobuf.
 """
 import collections
+import importlib
 import json
 import os
 import shutil
@@ -216,7 +217,7 @@ def main():
         print("protoc is not installed (Debian: protobuf-compiler)")
         return 77
     try:
-        import google.protobuf  # noqa: F401
+        importlib.import_module("google.protobuf")
     except ImportError:
         print("Python has no module protobuf (Debian: python3-protobuf)")
         return 77

@@ -148,7 +148,8 @@ static void processes(long workers, long calls)
 int main(int argc, char **argv)
 {
     const char *what = argc > 2 ? argv[1] : "";
-    long count = argc > 3 ? atol(argv[2]) : 0, calls = argc > 2 ? atol(argv[argc - 1]) : 0;
+    long count = argc > 3 ? strtol(argv[2], NULL, 10) : 0;
+    long calls = argc > 2 ? strtol(argv[argc - 1], NULL, 10) : 0;
 
     if (!strcmp(what, "mmap"))
         begin(), map_and_unmap(calls);

@@ -5,6 +5,7 @@
 #     verify.sh VASTRACE
 #
 # Ends with 1 if a stop disagreed or a program was not traced, else with 0.
+# shellcheck disable=SC2016 # what is in single quotes is for the shell that is traced
 set -u
 vastrace=$(command -v "${1:?usage: verify.sh VASTRACE}") || {
     echo "verify.sh: $1: no such program; build it, and name it as in build/release/vastrace" >&2

@@ -7,7 +7,6 @@ their extents, colours by the pixels of the picture. Ends with 77 if matplotlib 
 import contextlib
 import importlib.machinery
 import importlib.util
-import io
 import itertools
 import json
 import os

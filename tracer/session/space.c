@@ -516,6 +516,7 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
     }
     notice_arena(space, op, outcome);
     rc = vt_memop_apply(space->layout, op, outcome, changes, doubts);
+    outcome->told = NULL; /* it is not the caller's */
     if (rc)
         return vt_error_errno(err, -rc, "cannot store a change of the memory map");
     if (op->type == VT_MEMOP_BRK && !outcome->failed)
