@@ -8,6 +8,7 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import itertools
+import io
 import json
 import os
 import random
