@@ -28,6 +28,7 @@
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts,
  *                          which picture_cells.c divides, picture_boxes.c orders,
  *                          picture_area.c folds and picture_paint.c draws
+ *                          text.c     the timeline; text_*.c its parts, and the summary
  *                          columns.c  text on a terminal; style.c its colours; json.c values
  *                          html.c     a page for browsers, which page/ is
  *                          spaces.c   what is mapped, in pieces; sites.c who mapped it
