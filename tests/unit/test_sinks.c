@@ -812,11 +812,13 @@ static void test_text_folds(void **state)
         words_of(&text, &usual);
         tell_at_width(stories[i], 127, VT_COLOR_NEVER, &text);
         words_of(&text, &narrow);
-        for (unsigned width = 80; width < 250; width++) {
+        for (unsigned width = 1; width < 250; width += width < 75 ? 7 : 1) {
             tell_at_width(stories[i], width, VT_COLOR_ALWAYS, &text);
-            check_width(&text, width);
+            if (width >= 80) /* a terminal that is narrower is not filled, but nothing is lost */
+                check_width(&text, width);
             tell_at_width(stories[i], width, VT_COLOR_NEVER, &text);
-            check_width(&text, width);
+            if (width >= 80)
+                check_width(&text, width);
             words_of(&text, &words);
             assert_string_equal(vt_buf_cstr(&words), vt_buf_cstr(width < 128 ? &narrow : &usual));
         }
