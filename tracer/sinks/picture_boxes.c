@@ -65,8 +65,8 @@ static void add_section_box(struct vt_pic_sketch *s, size_t index, bool first)
 }
 
 /* A box with open sides and one row that says all. */
-static struct vt_pic_box *add_plain_hole(struct vt_pic_sketch *s, vt_addr start, uint64_t size,
-                                         const char *name, const char *note)
+static void add_plain_hole(struct vt_pic_sketch *s, vt_addr start, uint64_t size, const char *name,
+                           const char *note)
 {
     struct vt_pic_box *box = vt_pic_add_box(s, start);
     vt_pic_text name_ref = vt_pic_format(s, "%s", name);
@@ -78,7 +78,6 @@ static struct vt_pic_box *add_plain_hole(struct vt_pic_sketch *s, vt_addr start,
     row->hole = true;
     box->hole = true;
     vt_pic_close_box(s, box, size);
-    return box;
 }
 
 static void add_upper_boxes(struct vt_pic_sketch *s)

@@ -222,7 +222,9 @@ static void neighbour_line(struct vt_sink *sink, const char *where, const struct
         vt_text_object(sink, r);
     }
     vt_text_clause(sink);
-    if (addr >= r->start && addr < r->end) {
+    if (addr == r->start) {
+        vt_buf_str(out, "begins right there");
+    } else if (addr >= r->start && addr < r->end) {
         vt_text_size(sink, addr - r->start);
         vt_buf_str(out, " into it");
     } else if (r->start > addr) {
