@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "model/maps.h"
 #include "sinks/picture.h"
+#include "unit/nomem.h"
 
 /* ---- made-up address spaces ---- */
 
@@ -830,6 +831,40 @@ static void test_json_is_valid(void **state)
 
 /* ---- the table of formats ---- */
 
+/* Whichever allocation is refused: the picture is whole, or the renderer says that it is not. */
+static void test_without_memory(void **state)
+{
+    (void)state;
+    struct space space;
+    struct vt_picture_input input = pie_input(&space);
+
+    input.color = true;
+    input.lines = 60;
+    for (const struct vt_picture_format *f = vt_picture_formats(); f->name; f++) {
+        struct vt_buf whole = {0};
+        struct vt_error err;
+        size_t refused = 1;
+        assert_int_equal(f->render(&input, &whole, &err), 0);
+        for (size_t granted = 0; refused; granted += granted < 300 ? 1 : 41) {
+            struct vt_buf out = {0};
+            nomem_at(granted);
+            int result = f->render(&input, &out, &err);
+            refused = nomem_never();
+            if (result < 0) {
+                assert_int_equal(result, -ENOMEM);
+                assert_string_equal(err.text, "cannot draw the layout: out of memory");
+                assert_true(refused);
+            } else {
+                assert_int_equal(out.length, whole.length);
+                assert_memory_equal(out.data, whole.data, whole.length);
+            }
+            vt_buf_deinit(&out);
+        }
+        vt_buf_deinit(&whole);
+    }
+    space_deinit(&space);
+}
+
 static void test_formats(void **state)
 {
     (void)state;
@@ -856,6 +891,7 @@ int main(void)
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_maps_as_the_kernel_writes_them),
         cmocka_unit_test(test_json_is_valid),
+        cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
  */
 #include "sinks/picture_sketch.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,14 +80,10 @@ vt_pic_text vt_pic_escaped(struct vt_pic_sketch *s, const char *prefix, const ch
 
 struct vt_pic_size_text vt_pic_size_text(uint64_t bytes)
 {
-    struct vt_buf buf = {0};
-    struct vt_pic_size_text size;
+    struct vt_pic_size_text size = {0};
+    struct vt_buf buf = {.data = size.text, .capacity = sizeof(size.text) - 1};
 
-    vt_human_size(&buf, bytes);
-    snprintf(size.text, sizeof(size.text), "%s", vt_buf_cstr(&buf));
-    if (buf.failed) /* no memory: in bytes, then */
-        snprintf(size.text, sizeof(size.text), "%" PRIu64, bytes);
-    vt_buf_deinit(&buf);
+    vt_human_size(&buf, bytes); /* at most six columns: it never needs more */
     return size;
 }
 

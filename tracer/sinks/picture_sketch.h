@@ -106,7 +106,7 @@ uint64_t vt_pic_lines(const struct vt_pic_sketch *s);
 
 /* "4.0K" */
 struct vt_pic_size_text {
-    char text[24];
+    char text[16];
 };
 struct vt_pic_size_text vt_pic_size_text(uint64_t bytes);
 
