@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -217,10 +216,10 @@ bool cli_color(const char *when, bool *color)
 
 unsigned cli_terminal_width(void)
 {
-    struct winsize size;
+    unsigned width = vt_terminal_width(STDOUT_FILENO);
     const char *columns = getenv("COLUMNS");
     long number;
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-        return size.ws_col;
+    if (width)
+        return width;
     return columns && cli_number(columns, 20, 10000, &number) ? (unsigned)number : 80;
 }
