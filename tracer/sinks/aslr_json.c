@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "base/escape.h"
 #include "sinks/aslr.h"
 #include "sinks/json.h"

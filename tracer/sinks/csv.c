@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#include "base/base.h"
 #include "base/escape.h"
 #include "sinks/words.h"
 

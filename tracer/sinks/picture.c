@@ -10,7 +10,6 @@
  */
 #include "sinks/picture.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "sinks/picture_boxes.h"

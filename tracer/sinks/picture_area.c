@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "sinks/picture_parts.h"
 #include "sinks/picture_words.h"
 #include "sinks/words.h"

@@ -7,8 +7,6 @@
  */
 #include "sinks/picture_boxes.h"
 
-#include <string.h>
-
 #include "base/base.h"
 #include "sinks/picture_area.h"
 #include "sinks/picture_kernel.h"

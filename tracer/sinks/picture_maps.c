@@ -1,9 +1,7 @@
 /*
  * picture_maps.c - one address space as the lines of /proc/PID/maps.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "sinks/picture_facts.h"
 

@@ -5,7 +5,6 @@
  */
 #include "sinks/picture_paint.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

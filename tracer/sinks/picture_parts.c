@@ -6,8 +6,6 @@
 
 #include <inttypes.h>
 
-#include "base/base.h"
-
 /* ---- a region of an image ---- */
 
 #define MAX_STRETCHES 6

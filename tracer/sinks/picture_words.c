@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "sinks/words.h"
 
 static const char *aslr_note(const struct vt_pic_sketch *s, enum vt_pic_section section)

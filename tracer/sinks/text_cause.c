@@ -4,7 +4,6 @@
  */
 #include "sinks/text.h"
 
-#include "base/base.h"
 #include "sinks/fault.h"
 #include "sinks/words.h"
 

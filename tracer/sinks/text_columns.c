@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "base/base.h"
 #include "sinks/words.h"
 
 /* Where the columns end or begin, without ids. */

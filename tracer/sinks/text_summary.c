@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "base/escape.h"
 #include "sinks/words.h"
 
 /* Where the table's columns begin or end. */
