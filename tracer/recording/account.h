@@ -39,6 +39,7 @@ struct vt_suspicions {
     struct vt_reserved *reserves;
     size_t reserve_count;
     size_t reserve_capacity;
+    struct vt_pairs reserve_numbers; /* origin: index + 1 */
 
     struct vt_growth *growth; /* of each site */
 };

@@ -40,24 +40,14 @@ struct both {
     struct pieces to;
 };
 
-static int keep(struct pieces *pieces, const struct vt_rectangle *r)
+static int keep(void *context, const struct vt_rectangle *r)
 {
-    const struct vt_moment *m = pieces->moment;
-    if (r->space != m->space || r->made_event > m->event ||
-        (r->ended_event && r->ended_event <= m->event))
-        return 0;
+    struct pieces *pieces = context;
     if (vt_reserve((void **)&pieces->items, &pieces->capacity, pieces->count + 1,
                    sizeof(*pieces->items)))
         return -ENOMEM;
     pieces->items[pieces->count++] = *r;
     return 0;
-}
-
-static int keep_both(void *context, const struct vt_rectangle *rectangle)
-{
-    struct both *both = context;
-    int rc = keep(&both->from, rectangle);
-    return rc ? rc : keep(&both->to, rectangle);
 }
 
 static int by_start(const void *a, const void *b)
@@ -239,20 +229,26 @@ static void coalesce(struct vt_differences *d)
     d->count = kept;
 }
 
+/* The pieces at a moment, in order of addresses. */
+static int collect_pieces(struct vt_recording *r, struct pieces *pieces, struct vt_error *err)
+{
+    int rc = vt_walk_live(r, pieces->moment, keep, pieces, err);
+    if (pieces->count)
+        qsort(pieces->items, pieces->count, sizeof(*pieces->items), by_start);
+    return rc;
+}
+
 int vt_recording_diff(struct vt_recording *r, const struct vt_moment *from,
                       const struct vt_moment *to, struct vt_differences *differences,
                       struct vt_error *err)
 {
     struct both both = {.from = {.moment = from}, .to = {.moment = to}};
     *differences = (struct vt_differences){0};
-    int rc = vt_recording_rectangles(r, keep_both, &both, err);
-    if (!rc) {
-        if (both.from.count)
-            qsort(both.from.items, both.from.count, sizeof(*both.from.items), by_start);
-        if (both.to.count)
-            qsort(both.to.items, both.to.count, sizeof(*both.to.items), by_start);
+    int rc = collect_pieces(r, &both.from, err);
+    if (!rc)
+        rc = collect_pieces(r, &both.to, err);
+    if (!rc)
         rc = sweep(differences, &both);
-    }
     if (rc == -ENOMEM)
         vt_source_no_memory(&r->source, err);
     if (!rc) {

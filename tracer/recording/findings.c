@@ -16,11 +16,12 @@
 #define GROWTH_LEAST  (1024 * 1024)
 #define GROWTH_PIECES 32
 
-/* Address space that was reserved, and what became of it. */
+/* What became of memory that one event mapped and that was a reserve, or changed its state. */
 struct vt_reserved {
     uint64_t origin;
     bool used;
-    struct vt_rectangle piece;
+    uint64_t bytes;          /* of it, there at the end and as it was made */
+    struct vt_region region; /* the first piece of these */
 };
 
 /* What each eighth of a site's time added to its live bytes of memory of no file. */
@@ -176,12 +177,22 @@ static int note_reserve(struct vt_account *a, const struct vt_rectangle *r,
     bool fresh = r->made_by == VT_CHANGE_MADE;
     if (!held && fresh)
         return 0;
-    /* Another mapping over it is a use; so is whatever it was turned into. */
-    bool used = !held || !fresh || (to && !to->is_munmap && !to->is_exit);
-    if (vt_reserve((void **)&s->reserves, &s->reserve_capacity, s->reserve_count + 1,
-                   sizeof(*s->reserves)))
+    uint32_t *number = vt_pairs_want(&s->reserve_numbers, r->origin_event, 0);
+    if (!number || vt_reserve((void **)&s->reserves, &s->reserve_capacity, s->reserve_count + 1,
+                              sizeof(*s->reserves)))
         return -ENOMEM;
-    s->reserves[s->reserve_count++] = (struct vt_reserved){r->origin_event, used, *r};
+    if (!*number) {
+        s->reserves[s->reserve_count] = (struct vt_reserved){.origin = r->origin_event};
+        *number = (uint32_t)++s->reserve_count;
+    }
+    struct vt_reserved *reserved = &s->reserves[*number - 1];
+    /* Another mapping over it is a use; so is whatever it was turned into. */
+    reserved->used |= !held || !fresh || (to && !to->is_munmap && !to->is_exit);
+    if (vt_account_is_live(a, r)) {
+        if (!reserved->bytes)
+            reserved->region = r->region;
+        reserved->bytes += vt_region_size(&r->region);
+    }
     return 0;
 }
 
@@ -236,22 +247,15 @@ static int judge_reserves(struct vt_account *a)
     int rc = 0;
     if (s->reserve_count)
         qsort(s->reserves, s->reserve_count, sizeof(*s->reserves), by_origin);
-    for (size_t i = 0, next; i < s->reserve_count && !rc; i = next) {
-        uint64_t origin = s->reserves[i].origin;
-        struct vt_finding one = finding_of(a, VT_FINDING_RESERVE, origin, NULL);
-        bool used = origin <= a->report->start.event;
-        one.origin_event = origin;
-        for (next = i; next < s->reserve_count && s->reserves[next].origin == origin; next++) {
-            const struct vt_reserved *r = &s->reserves[next];
-            used |= r->used;
-            if (!vt_account_is_live(a, &r->piece))
-                continue;
-            if (!one.bytes)
-                one.region = r->piece.region;
-            one.bytes += vt_region_size(&r->piece.region);
-        }
-        if (!used && one.bytes >= RESERVE_LEAST)
-            rc = merge(a, &one);
+    for (size_t i = 0; i < s->reserve_count && !rc; i++) {
+        const struct vt_reserved *r = &s->reserves[i];
+        struct vt_finding one = finding_of(a, VT_FINDING_RESERVE, r->origin, NULL);
+        if (r->used || r->bytes < RESERVE_LEAST || r->origin <= a->report->start.event)
+            continue;
+        one.origin_event = r->origin;
+        one.bytes = r->bytes;
+        one.region = r->region;
+        rc = merge(a, &one);
     }
     return rc;
 }
@@ -334,5 +338,6 @@ void vt_findings_deinit(struct vt_suspicions *s)
     free(s->loops);
     vt_pairs_deinit(&s->loop_numbers);
     free(s->reserves);
+    vt_pairs_deinit(&s->reserve_numbers);
     free(s->growth);
 }

@@ -256,6 +256,12 @@ static int take_event(void *context, const struct vt_event_row *event)
     return rc < 0 ? vt_source_damaged(&s->recording->source, "changes of an event", err) : 0;
 }
 
+/* Is what lies beside it told? */
+static bool has_neighbours(const struct vt_history_entry *e)
+{
+    return e->op == VT_HISTORY_MADE || e->op == VT_HISTORY_MOVED_HERE;
+}
+
 /* Entries are in order of events: find those that a rectangle was there at. */
 static int look_beside(void *context, const struct vt_rectangle *rectangle)
 {
@@ -273,8 +279,7 @@ static int look_beside(void *context, const struct vt_rectangle *rectangle)
     for (; low < h->count && h->entries[low].event < ended; low++) {
         struct vt_history_entry *e = &h->entries[low];
         const struct vt_region *r = &rectangle->region;
-        if (e->space != rectangle->space ||
-            (e->op != VT_HISTORY_MADE && e->op != VT_HISTORY_MOVED_HERE))
+        if (e->space != rectangle->space || !has_neighbours(e))
             continue;
         if (r->end <= e->after.start && r->end > e->below.end)
             e->below = *r;
@@ -282,6 +287,19 @@ static int look_beside(void *context, const struct vt_rectangle *rectangle)
             e->above = *r;
     }
     return 0;
+}
+
+static int find_neighbours(struct search *s)
+{
+    const struct vt_history *h = s->history;
+    uint64_t first = 0, last = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        if (!has_neighbours(&h->entries[i]))
+            continue;
+        first = first ? first : h->entries[i].event;
+        last = h->entries[i].event;
+    }
+    return last ? vt_walk_rectangles_lean(s->recording, first, last, look_beside, s, s->err) : 0;
 }
 
 int vt_recording_history(struct vt_recording *r, const struct vt_recorded_process *process,
@@ -301,8 +319,8 @@ int vt_recording_history(struct vt_recording *r, const struct vt_recorded_proces
     int rc = vt_walk_events(r, VT_EVENTS_THREAD, take_event, &s, err);
     if (!rc && unroll(&s))
         rc = vt_source_no_memory(&r->source, err);
-    if (!rc && history->count)
-        rc = vt_walk_rectangles_lean(r, look_beside, &s, err);
+    if (!rc)
+        rc = find_neighbours(&s);
     free(s.holders);
     if (rc)
         vt_history_deinit(history);

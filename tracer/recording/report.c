@@ -185,7 +185,7 @@ static int walk_rectangles(struct vt_account *a)
     struct vt_report *report = a->report;
     int rc = vt_findings_begin(a);
     if (!rc)
-        rc = vt_walk_rectangles_lean(a->recording, take_rectangle, a, a->err);
+        rc = vt_walk_rectangles_lean(a->recording, 0, INT64_MAX, take_rectangle, a, a->err);
     if (!rc)
         rc = vt_findings_choose(a);
     if (rc == -ENOMEM)

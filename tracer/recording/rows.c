@@ -359,7 +359,7 @@ static void open_database(struct vt_rows *rows, const char *path)
     }
     sqlite3_busy_timeout(rows->db, 100);
     /* Where there can be no WAL (some network file systems) the answer is another journal. */
-    run_sql(rows, "PRAGMA page_size = 8192; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096; "
+    run_sql(rows, "PRAGMA synchronous = OFF; PRAGMA cache_size = -4096; "
                   "PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; BEGIN");
     run_sql(rows, vt_recording_schema);
 }

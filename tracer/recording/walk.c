@@ -200,10 +200,14 @@ int vt_recording_rectangles(struct vt_recording *r, vt_rectangle_fn *each, void 
     return walk_rectangles(r, false, NULL, NULL, each, context, err);
 }
 
-int vt_walk_rectangles_lean(struct vt_recording *r, vt_rectangle_fn *each, void *context,
-                            struct vt_error *err)
+int vt_walk_rectangles_lean(struct vt_recording *r, uint64_t first, uint64_t last,
+                            vt_rectangle_fn *each, void *context, struct vt_error *err)
 {
-    return walk_rectangles(r, true, NULL, NULL, each, context, err);
+    const uint64_t numbers[] = {first, vt_min(last, INT64_MAX)};
+    bool all = !first && numbers[1] == INT64_MAX;
+    return walk_rectangles(
+        r, true, all ? NULL : "made_event <= ?2 AND (ended_event IS NULL OR ended_event > ?1)",
+        numbers, each, context, err);
 }
 
 int vt_walk_live(struct vt_recording *r, const struct vt_moment *moment, vt_rectangle_fn *each,

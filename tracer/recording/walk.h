@@ -48,9 +48,12 @@ int vt_walk_events(struct vt_recording *r, enum vt_event_depth depth, vt_event_r
 int vt_walk_change(const struct vt_recording *r, const struct vt_packed *packed,
                    struct vt_change *change);
 
-/* As vt_recording_rectangles(), without images, flags and where pieces were moved from. */
-int vt_walk_rectangles_lean(struct vt_recording *r, vt_rectangle_fn *each, void *context,
-                            struct vt_error *err);
+/*
+ * As vt_recording_rectangles(), without images, flags and where pieces were moved
+ * from, and only those that are there after some event of first..last.
+ */
+int vt_walk_rectangles_lean(struct vt_recording *r, uint64_t first, uint64_t last,
+                            vt_rectangle_fn *each, void *context, struct vt_error *err);
 
 /* As vt_recording_rectangles(), but only those that are there at a moment. */
 int vt_walk_live(struct vt_recording *r, const struct vt_moment *moment, vt_rectangle_fn *each,
