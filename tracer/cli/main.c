@@ -20,10 +20,11 @@
  *   tracer/recording/      writer.c   events to rows; rows.c rows to an SQLite file
  *                          cast.c     who is there; catalog.c what is a row once
  *                          rectangles.c pieces of memory; tiles.c those still open
- *                          source.c   untrusted files; row.c values; tables.c what is kept of them
+ *                          source.c   untrusted files; row.c values
+ *                          tables.c   what is kept of them; reader.c hands it out
  *                          walk.c     through events and regions; events.c whole ones again
  *                          moment.c   the map at a moment; history.c, diff.c other questions
- *                          report.c   the account, with ledger.c and findings.c
+ *                          report.c   an account, with account.c, ledger.c, findings.c
  *                          db.c, words.c, pack.c what both ways share; pairs.c a hash table
  *   tracer/sinks/          sink.c     outputs; one file a format; picture.c layouts,
  *                          which picture_cells.c divides, picture_boxes.c orders,

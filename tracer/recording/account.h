@@ -86,6 +86,9 @@ static inline struct vt_site *vt_account_site(const struct vt_account *a, const 
     return m && m->site != UINT32_MAX ? &a->report->sites[m->site] : NULL;
 }
 
+/* What is kept of an event; null: it is not there. */
+const struct vt_mark *vt_account_mark(const struct vt_account *a, uint64_t seq);
+
 /* Is the rectangle there at the end? */
 static inline bool vt_account_is_live(const struct vt_account *a, const struct vt_rectangle *r)
 {
@@ -98,9 +101,6 @@ static inline bool vt_account_is_live(const struct vt_account *a, const struct v
 
 /* Walk through all events. */
 int vt_ledger_draw_up(struct vt_account *a);
-
-/* What is kept of an event; null: it is not there. */
-const struct vt_mark *vt_ledger_mark(const struct vt_account *a, uint64_t seq);
 
 /* ---- findings.c: 0 or -ENOMEM ---- */
 

@@ -88,7 +88,7 @@ static int merge(struct vt_account *a, const struct vt_finding *one)
 static struct vt_finding finding_of(const struct vt_account *a, enum vt_finding_type type,
                                     uint64_t event, const struct vt_rectangle *r)
 {
-    const struct vt_site *site = vt_account_site(a, vt_ledger_mark(a, event));
+    const struct vt_site *site = vt_account_site(a, vt_account_mark(a, event));
     return (struct vt_finding){
         .type = type,
         .count = 1,
@@ -205,9 +205,9 @@ int vt_findings_begin(struct vt_account *a)
 int vt_findings_rectangle(struct vt_account *a, const struct vt_rectangle *r)
 {
     const uint8_t both = VT_PROT_WRITE | VT_PROT_EXEC;
-    const struct vt_mark *made = vt_ledger_mark(a, r->made_event);
-    const struct vt_mark *from = vt_ledger_mark(a, r->origin_event);
-    const struct vt_mark *to = r->ended_event ? vt_ledger_mark(a, r->ended_event) : NULL;
+    const struct vt_mark *made = vt_account_mark(a, r->made_event);
+    const struct vt_mark *from = vt_account_mark(a, r->origin_event);
+    const struct vt_mark *to = r->ended_event ? vt_account_mark(a, r->ended_event) : NULL;
     const struct vt_site *site = vt_account_site(a, from);
     struct vt_growth *growth = site && can_grow(&r->region) ? &a->suspicions.growth[from->site]
                                                             : NULL;

@@ -151,8 +151,8 @@ static int take_rectangle(void *context, const struct vt_rectangle *r)
     struct vt_account *a = context;
     if (!vt_account_owns(a, r->space))
         return 0;
-    const struct vt_mark *from = vt_ledger_mark(a, r->origin_event);
-    const struct vt_mark *to = r->ended_event ? vt_ledger_mark(a, r->ended_event) : NULL;
+    const struct vt_mark *from = vt_account_mark(a, r->origin_event);
+    const struct vt_mark *to = r->ended_event ? vt_account_mark(a, r->ended_event) : NULL;
     struct vt_site *site = vt_account_site(a, from);
     uint64_t size = vt_region_size(&r->region);
     bool live = vt_account_is_live(a, r);
