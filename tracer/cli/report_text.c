@@ -207,14 +207,16 @@ static void facts(struct cli_page *p, const struct vt_recording_info *info,
     cli_size(p, r->usable_peak_bytes);
     cli_text(p, " usable at most (PROT_NONE apart)");
     cli_line(p);
-    cli_text(p, "free: ");
-    cli_size(p, r->free_bytes);
-    cli_text(p, " in %llu gap%s between %llx and %llx; the largest ", (ull)r->gaps, plural(r->gaps),
-             (ull)r->low, (ull)r->high);
-    cli_size(p, r->largest_gap_end - r->largest_gap_start);
-    cli_text(p, " at ");
-    cli_range(p, r->largest_gap_start, r->largest_gap_end);
-    cli_line(p);
+    if (r->gaps && !info->partial) {
+        cli_text(p, "free: ");
+        cli_size(p, r->free_bytes);
+        cli_text(p, " in %llu gap%s between %llx and %llx; the largest ", (ull)r->gaps,
+                 plural(r->gaps), (ull)r->low, (ull)r->high);
+        cli_size(p, r->largest_gap_end - r->largest_gap_start);
+        cli_text(p, " at ");
+        cli_range(p, r->largest_gap_start, r->largest_gap_end);
+        cli_line(p);
+    }
     cli_text(p, "regions: %llu at the end, %llu at most (#%llu)", (ull)r->regions_end,
              (ull)r->regions_peak, (ull)r->regions_peak_event);
     if (info->max_map_count > 0)

@@ -55,7 +55,10 @@ static const struct {
 
 int vt_db_error(sqlite3 *db, int code, const char *what, const char *name, struct vt_error *err)
 {
-    int system = db ? sqlite3_system_errno(db) : 0;
+    /* Of a failed read or write SQLite keeps no errno, but it is the last one. */
+    int last = errno;
+    bool is_last = code == SQLITE_IOERR_READ || code == SQLITE_IOERR_WRITE;
+    int system = is_last ? last : db ? sqlite3_system_errno(db) : 0;
     for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
         if ((code & 0xff) == meanings[i].code)
             return vt_error_set(err, meanings[i].error, "cannot %s \"%s\": %s", what, name,
