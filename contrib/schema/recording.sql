@@ -200,7 +200,8 @@ CREATE TABLE calls (
     arg6       TEXT
 );
 
--- What happened, in order.
+-- What happened, in order. The columns that most questions need stand first, since SQLite goes
+-- through a row from its beginning.
 CREATE TABLE events (
     seq        INTEGER PRIMARY KEY, -- 1, 2, ...; numbers that a filter has left out are missing
     time       INTEGER NOT NULL,
