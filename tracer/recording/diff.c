@@ -114,30 +114,37 @@ static int compare(struct vt_differences *d, vt_addr start, vt_addr end,
     return add(d, &item);
 }
 
+/* The first piece, from *next on, that ends above addr; null: none. */
+static const struct vt_rectangle *piece_above(const struct pieces *pieces, size_t *next,
+                                              vt_addr addr)
+{
+    while (*next < pieces->count && pieces->items[*next].region.end <= addr)
+        ++*next;
+    return *next < pieces->count ? &pieces->items[*next] : NULL;
+}
+
 static int sweep(struct vt_differences *d, const struct both *both)
 {
-    const struct vt_rectangle *a = both->from.items, *b = both->to.items;
-    const struct vt_rectangle *a_end = a + both->from.count, *b_end = b + both->to.count;
+    size_t a_next = 0, b_next = 0;
     vt_addr at = 0;
-    int rc = 0;
-    while ((a < a_end || b < b_end) && !rc) {
+    for (;;) {
+        const struct vt_rectangle *a = piece_above(&both->from, &a_next, at);
+        const struct vt_rectangle *b = piece_above(&both->to, &b_next, at);
+        if (!a && !b)
+            return 0;
         /* Overlaps on one side can only be damage; what is behind `at` counts. */
-        const struct vt_rectangle *from = a < a_end && a->region.start <= at ? a : NULL;
-        const struct vt_rectangle *to = b < b_end && b->region.start <= at ? b : NULL;
+        const struct vt_rectangle *from = a && a->region.start <= at ? a : NULL;
+        const struct vt_rectangle *to = b && b->region.start <= at ? b : NULL;
         vt_addr stop = UINT64_MAX;
-        if (a < a_end)
+        if (a)
             stop = vt_min(stop, from ? a->region.end : a->region.start);
-        if (b < b_end)
+        if (b)
             stop = vt_min(stop, to ? b->region.end : b->region.start);
-        if ((from || to) && at < stop)
-            rc = compare(d, at, stop, from, to);
-        at = vt_max(at, stop);
-        while (a < a_end && a->region.end <= at)
-            a++;
-        while (b < b_end && b->region.end <= at)
-            b++;
+        int rc = from || to ? compare(d, at, stop, from, to) : 0;
+        if (rc)
+            return rc;
+        at = stop;
     }
-    return rc;
 }
 
 /* The piece that starts at addr (or, with `ends`, ends there), or null. */
