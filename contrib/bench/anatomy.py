@@ -43,7 +43,7 @@ def steps(options, scratch):
 
 
 def command(options, prefix, calls):
-    return prefix + measure.load(options, options.load, calls)
+    return prefix + measure.load(options, *options.load.split(), calls)
 
 
 def print_steps(options, scratch):
@@ -132,8 +132,8 @@ def print_instructions(options, scratch):
 
 def main():
     parser = measure.parser(__doc__, runs=7)
-    parser.add_argument("--load", default="mmap", metavar="NAME",
-                        help="what calls: mmap, brk, mprotect or deep (%(default)s)")
+    parser.add_argument("--load", default="mmap", metavar="WORDS",
+                        help="what calls: mmap, brk, deep, 'crew 512' ... of load.c (%(default)s)")
     parser.add_argument("--top", type=int, default=25, metavar="N",
                         help="functions to show of each thread (%(default)s)")
     options = measure.arguments(parser)

@@ -58,15 +58,15 @@ def rows(options, scratch):
     def load(*words):
         return measure.load(options, *words)
     table = [
-        Row("mmap, munmap", load("mmap"), 20000),
-        Row("brk", load("brk"), 20000),
-        Row("mprotect splits", load("mprotect"), 20000),
-        Row("no memory call", load("getppid"), 1000000),
-        Row("16 frames", load("deep"), 20000),
-        Row("60 regions", load("regions", 60), 20000),
-        Row("60,000 regions", load("regions", 60000), 20000),
-        Row("8 threads", load("threads", 8), 16384),
-        Row("512 threads", load("threads", 512), 16384),
+        Row("mmap, munmap", load("mmap"), 10000),
+        Row("brk", load("brk"), 10000),
+        Row("mprotect splits", load("mprotect"), 10000),
+        Row("no memory call", load("getppid"), 500000),
+        Row("16 frames", load("deep"), 10000),
+        Row("60 regions", load("regions", 60), 10000),
+        Row("60,000 regions", load("regions", 60000), 10000),
+        Row("8 threads", load("threads", 8), 8192),
+        Row("512 threads", load("threads", 512), 8192),
         Row("50 processes", load("processes", 50), 10000, slow_part=10),
         Row("python3 starts", [sys.executable, "-I", "-c", "import json, decimal, argparse"]),
     ]
@@ -173,7 +173,7 @@ def main():
                         help="keep all of a tracer and what it traces on one processor")
     options = measure.arguments(parser)
     if options.one_cpu:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # handed on to all that is run
+        measure.keep_on_one_cpu()
     notes = []
     with tempfile.TemporaryDirectory() as scratch:
         table = tracers(options, scratch)

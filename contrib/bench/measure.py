@@ -19,15 +19,20 @@ class Failure(Exception):
 
 @dataclasses.dataclass
 class Cost:
-    """What was used from a load's `begin` on (of other programs: in all) to the end of the tree."""
+    """What was used between a load's `begin` and `end`; by other programs: in all."""
     wall: float      # seconds
     cpu: float       # seconds, user and system, of the tracer, its threads and all it traces
-    switches: int    # context switches of the same, from its start on
+    switches: int    # context switches of the same, in all
 
 
 def adopt_orphans():
     """A tracer may leave what it traced to be reaped by others; here it is counted all the same."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def keep_on_one_cpu():
+    """This and all that is run from here on."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def run(command, limit=60.0, prepare=None):
@@ -77,13 +82,16 @@ def run(command, limit=60.0, prepare=None):
     if status:
         words = errors[0].decode(errors="replace").strip().splitlines()
         raise Failure(f"status {process.returncode}" + (f": {words[-1][:90]}" if words else ""))
+    marks = {}
     for line in output.splitlines():
         words = line.split()
-        if words[:1] == [b"begin"]:
-            start = int(words[1])
-            used -= int(words[2]) / 1e9
-            if int(words[3]) != os.getpid():  # there is a tracer in between
-                used -= int(words[4]) / 1e9
+        if words[:1] == [b"begin"] or words[:1] == [b"end"]:
+            clock, own, parent, parents = map(int, words[1:])
+            # Without a tracer in between, the parent is this script.
+            marks[words[0]] = (clock, own + (parents if parent != os.getpid() else 0))
+    if len(marks) == 2:
+        start, end = marks[b"begin"][0], marks[b"end"][0]
+        used = (marks[b"end"][1] - marks[b"begin"][1]) / 1e9
     return Cost((end - start) / 1e9, used, switches)
 
 

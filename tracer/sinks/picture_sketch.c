@@ -3,6 +3,7 @@
  */
 #include "sinks/picture_sketch.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
