@@ -47,6 +47,21 @@ static long long now(clockid_t clock)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static char *map(size_t size)
+{
+    void *p = mmap(NULL, size, RW, ANON, -1, 0);
+
+    if (p == MAP_FAILED)
+        fail("mmap");
+    return p;
+}
+
+static void map_and_unmap(long calls)
+{
+    for (long i = 0; i < calls; i += 2)
+        munmap(map(2L * PAGE), 2L * PAGE);
+}
+
 /* Until this clock of a process's work stands still: what it had to do by then is done. */
 static void await_rest(clockid_t clock)
 {
@@ -86,6 +101,8 @@ static void say(const char *what, const pid_t *living, long count)
     if (clock_getcpuclockid(parent, &clock))
         fail("clock_getcpuclockid");
     mine = used(living, count);
+    if (!strcmp(what, "begin")) /* what a tracer reads at its first events only: names of frames */
+        map_and_unmap(2);
     await_rest(clock);
     if (!strcmp(what, "begin")) {
         if (read(STDIN_FILENO, &byte, 1) < 0)
@@ -93,8 +110,7 @@ static void say(const char *what, const pid_t *living, long count)
         time = now(CLOCK_MONOTONIC);
         mine = used(living, count);
     }
-    printf("%s %lld %lld %d %lld\n", what, time, mine, (int)parent, now(clock));
-    fflush(stdout);
+    dprintf(STDOUT_FILENO, "%s %lld %lld %d %lld\n", what, time, mine, (int)parent, now(clock));
 }
 
 static void begin(void)
@@ -105,21 +121,6 @@ static void begin(void)
 static void end(void)
 {
     say("end", NULL, 0);
-}
-
-static char *map(size_t size)
-{
-    void *p = mmap(NULL, size, RW, ANON, -1, 0);
-
-    if (p == MAP_FAILED)
-        fail("mmap");
-    return p;
-}
-
-static void map_and_unmap(long calls)
-{
-    for (long i = 0; i < calls; i += 2)
-        munmap(map(2L * PAGE), 2L * PAGE);
 }
 
 static void tight_loop(long count, long calls)
