@@ -52,7 +52,8 @@ def print_steps(options, scratch):
     for _ in range(options.runs):
         for name, prefix in table:
             costs[name].append(measure.run(command(options, prefix, CALLS)))
-    print(f"{'us of one call':42}{'cpu':>8}{'step':>8}{'ratio':>8}{'+-':>6}{'wall':>10}{'ratio':>8}")
+    print(f"{'us of one call':42}{'cpu':>8}{'step':>8}{'ratio':>8}{'+-':>6}"
+          f"{'wall':>10}{'ratio':>8}")
     floors = costs["floor: two stops"]
     before = 0
     for name, _ in table:

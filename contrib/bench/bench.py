@@ -178,8 +178,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         table = tracers(options, scratch)
         table = usable(table[:1] + wanted(table[1:], options.tracers), notes)
-        print(f"cost of one call (of a whole program: of its run), medians of {options.runs} rounds, "
-              f"at first {measure.loads()}\n"
+        print(f"cost of one call (of a whole program: of its run), medians of {options.runs} "
+              f"rounds, at first {measure.loads()}\n"
               "floor: what the bare tracer and what it traces take, and the spread of that; "
               "others: their ratio to it\n")
         print(f"{'':16}{'':5}{'floor':>12}{'+-':>6}" +

@@ -4,8 +4,8 @@
  *
  *     floor [-i] [-m] PROGRAM [ARG...]
  *
- * The filter is vastrace's own, and so are the options (tracer/engine/engine.c), so a stop of the one
- * is a stop of the other; anatomy.py counts them.
+ * The filter is vastrace's own, and so are the options (tracer/engine/engine.c), so a stop of the
+ * one is a stop of the other; anatomy.py counts them.
  *
  * Steps from the floor to what any tracer needs that follows a map: -i asks at each stop what the
  * call is (PTRACE_GET_SYSCALL_INFO), -m asks at each entry about one address (PROCMAP_QUERY).

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Does the cost of a memory call stay the same as the program grows? Its processor time against the
-number of regions, of threads, of processes and of events so far, and the tracer's peak memory against
-the events: for vastrace and for the floor under the same load, as a table and drawn as a plot.
+number of regions, of threads, of processes and of events so far, and the tracer's peak memory
+against the events: for vastrace and for the floor under the same load, as a table and a plot.
 
     growth.py --vastrace FILE --bin DIR [--runs N] [--most-events N] [-o PICTURE]
 
-All of a tracer and of what it traces is kept on one processor, so that what the scheduler makes of it
-is no part of the figures; --all-cpus leaves it free.
+All of a tracer and of what it traces is kept on one processor, so that what the scheduler makes of
+it is no part of the figures; --all-cpus leaves it free.
 """
 import os
 import statistics
@@ -197,8 +197,8 @@ def main():
     if not options.all_cpus:
         measure.keep_on_one_cpu()
     print(f"processor time of one call, medians of {options.runs} rounds, at first "
-          f"{measure.loads()}\nfloor in us and its spread; others as times the floor; growth: times "
-          "its own cost at the series' base\n")
+          f"{measure.loads()}\nfloor in us and its spread; others as times the floor; growth: "
+          "times its own cost at the series' base\n")
     with tempfile.TemporaryDirectory() as scratch:
         results = measure_all(options, scratch)
     print(f"\nat last {measure.loads()}")

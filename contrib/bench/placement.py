@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What it matters on which processors a tracer's threads and the traced program run: the same loads,
-unpinned and pinned in several ways, in turn; each placement's cost, and its ratio to the floor in the
-same placement and to the unpinned floor.
+"""What it matters on which processors a tracer's threads and the traced program run: the same
+loads, unpinned and pinned in several ways, in turn; each placement's cost, and its ratio to the
+floor in the same placement and to the unpinned floor.
 
     placement.py --vastrace FILE --bin DIR [--runs N]
 """
@@ -52,8 +52,8 @@ def waits(pid):
 
 
 def placements(first, second):
-    """Name; the processors of the tracer, its writers and the load, or null for where they like; and
-    the part of the calls that is enough, since waking another processor can be very slow."""
+    """Name; the processors of the tracer, its writers and the load, or null for where they like;
+    and the part of the calls that is enough, since waking another processor can be very slow."""
     return [
         ("unpinned", None, 1),
         ("all on one", (first, first, first), 1),
