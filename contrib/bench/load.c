@@ -10,14 +10,14 @@
  *
  * Its preparations and its end are no part of what is measured. When it is ready, and the tracer
  * has come to rest, it reads a byte of standard input (or its end); it prints a line of this form
- * then, and one that begins with "end" when the calls are made and the tracer has come to rest after
- * them:
+ * then, and one that begins with "end" when the calls are made and the tracer has come to rest
+ * after them:
  *
  *     begin NS CPU PARENT CPU
  *
- * the monotonic time (of the last call, not of the rest), the processor time in nanoseconds that the
- * load and its children have used, its parent's process id, and what that has used. The parent is
- * the tracer, where there is one.
+ * the monotonic time (of the last call, not of the rest), the processor time in nanoseconds that
+ * the load and its children have used, its parent's process id, and what that has used. The parent
+ * is the tracer, where there is one.
  */
 #include <errno.h>
 #include <pthread.h>
