@@ -200,8 +200,11 @@ static size_t put_step(struct tree *tree, const struct vt_site *site, size_t pat
     }
     begin_line(out, depth, children, bytes);
     if (step == STEP_CALL) {
+        /* massif-visualizer's legend leaves out what is in parentheses. */
+        put_text(out, tree->label, vt_kind_name(site->kind));
+        vt_buf_str(out, " (");
         put_text(out, tree->label, vt_sites_name(sites, origin->cause));
-        vt_buf_printf(out, " (%s)", vt_kind_name(site->kind));
+        vt_buf_char(out, ')');
     } else if (step == STEP_OBJECT) {
         put_text(out, tree->label, vt_sites_name(sites, site->object));
     } else {
