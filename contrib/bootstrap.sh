@@ -22,7 +22,7 @@ fail() { say "$*"; exit 125; }
 
 build_packages='gcc libc6-dev cmake ninja-build pkg-config libelf-dev libsqlite3-dev libdw-dev libunwind-dev libiberty-dev zlib1g-dev libzstd-dev'
 faster_packages='libdeflate-dev'
-test_packages='libcmocka-dev python3 python3-jsonschema binutils xz-utils busybox-static python3-matplotlib gnuplot-nox valgrind protobuf-compiler python3-protobuf chromium chromium-driver python3-selenium bash-completion zsh fish man-db mandoc'
+test_packages='libcmocka-dev python3 python3-jsonschema binutils xz-utils busybox-static python3-matplotlib gnuplot-nox valgrind protobuf-compiler python3-protobuf chromium chromium-driver python3-selenium bash-completion zsh fish man-db mandoc jq'
 
 # Is a Debian package there, itself or by another name that provides it?
 installed() {

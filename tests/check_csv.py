@@ -2,11 +2,14 @@
 
 The table is as RFC 4180 has it, every cell is UTF-8 without control characters, names can be
 turned back into the bytes they were, and each row says what the other format says of its change.
+R and jq, where they are installed, read as many rows and events and the same numbers.
 Ends with 1 and says what is wrong and where, if something is.
 """
 import csv
 import io
 import json
+import shutil
+import subprocess
 import sys
 
 from escapes import as_json_has_it, raw_name
@@ -82,6 +85,34 @@ def expected_rows(event):
         yield row
 
 
+# What prints the number of rows or events, the sum of all sizes of the table, and the most mapped.
+READERS = (
+    ("Rscript", "-e", """
+        table <- read.csv(commandArgs(TRUE)[1])
+        cat(nrow(table), sprintf("%.0f", c(sum(as.numeric(table$size), na.rm=TRUE),
+                                           max(as.numeric(table$mapped)))))"""),
+    ("jq", "-rn", """
+        reduce (inputs | select(.type == "event")) as $event ([0, 0]; [.[0] + 1,
+            ([.[1], $event.mapped] | max)]) | @text "\\(.[0]) \\(.[1])\""""),
+)
+
+
+def others_read(table, lines, rows, events):
+    """Holds other programs' accounts against ours; returns which could be asked."""
+    sizes = sum(int(row[COLUMNS.index("size")] or 0) for row in rows)
+    most = max(int(row[COLUMNS.index("mapped")]) for row in rows)
+    asked = []
+    for (program, *words), path, want in zip(
+            READERS, (table, lines), ((len(rows), sizes, most), (events, most))):
+        if shutil.which(program):
+            asked.append(program)
+            result = subprocess.run([program, *words, path], stdout=subprocess.PIPE, check=True)
+            have = tuple(map(int, result.stdout.split()))
+            if have != want:
+                sys.exit(f"{path}: {program} reads {have}, not {want}")
+    return asked
+
+
 def main():
     table, lines = sys.argv[1:]
     with open(table, "rb") as file:
@@ -97,11 +128,12 @@ def main():
         sys.exit(f"{table}: not as Python's csv writes the same cells")
     if rows.pop(0) != COLUMNS:
         sys.exit(f"{table}: the header is {text.splitlines()[0]}")
-    at = 0
+    at = events = 0
     with open(lines, encoding="utf-8", newline="\n") as file:
         for record in map(json.loads, file):
             if record["type"] != "event":
                 continue
+            events += 1
             for want in expected_rows(record):
                 if at == len(rows):
                     sys.exit(f"{table}: no row for {want}")
@@ -120,7 +152,8 @@ def main():
         sys.exit(f"{table}: {len(rows) - at} rows too many")
     if not at:
         sys.exit(f"{table}: nothing was compared")
-    print(f"{at} rows")
+    asked = others_read(table, lines, rows, events)
+    print(f"{at} rows, read by {', '.join(['Python', *asked])}")
 
 
 main()
