@@ -2,8 +2,8 @@
 # it has @STYLE@ and @SCRIPT@, as C numbers. The page's policy admits these two texts alone, by
 # their SHA-256 (@STYLE_HASH@, @SCRIPT_HASH@): markup that got into a page could not do anything.
 set(VASTRACE_PAGE_SCRIPTS
-    format.js data.js lifetimes.js view.js axis.js theme.js picture.js bytes.js layout.js flame.js
-    table.js history.js main.js)
+    format.js data.js lifetimes.js view.js axis.js theme.js window.js picture.js bytes.js layout.js
+    flame.js table.js history.js words.js input.js main.js)
 
 # Hexadecimal digits as base64: three bytes a step, which 32 bytes and a zero are.
 function(vastrace_base64 hex out)

@@ -1,24 +1,5 @@
 // main.js - what belongs together on the page: the chosen process, the moment, what is pinned and
-// hidden; reading, keys and the mouse.
-
-const HELP = [
-    ['wheel, + −', 'zoom time; with Shift or over the addresses: zoom addresses; pinch or Ctrl: both'],
-    ['drag, arrows', 'pan; with Shift: zoom to a box'],
-    ['double click', 'zoom to a region; again: show all'],
-    ['click, Enter', 'pin the moment and the region under it'],
-    ['Escape', 'let go, or show all'],
-    [', and .', 'the event before, the event after'],
-    ['Home, End', 'the first moment, the last'],
-    ['p', 'the moment when most was mapped'],
-    ['t', 'time by the clock, or each event as wide as another'],
-    ['0', 'show all'],
-    ['a', 'search an address or a range'],
-    ['/', 'filter events'],
-    ['1 2 3', 'events, who mapped it, address history'],
-    ['[ and ]', 'the process before, the process after'],
-    ['d', 'dark or light'],
-    ['?', 'this list'],
-];
+// hidden, and what can be done with them.
 
 const BURST = 0.03; // half of the events in this share of the time
 
@@ -160,6 +141,11 @@ class Page {
         this.theme = new Theme(this.trace.run, dark);
         if (this.view)
             this.listKinds();
+    }
+    switchTheme() {
+        this.setTheme(!this.dark);
+        this.apply();
+        this.want('flame');
     }
     apply() {
         const {view, window: shown, theme, hidden} = this;
@@ -350,119 +336,17 @@ class Page {
         this.flame.draw();
     }
 
-    // ---- words about one event and one rectangle ----
-
     detail(event) {
-        const {trace} = this, box = byId('detail'), parts = [];
-        if (event < 0 || event >= trace.count)
+        if (event < 0 || event >= this.trace.count)
             return;
-        const thread = trace.threadOf(event), [first, past] = trace.changesOf(event);
-        parts.push(element('strong', '', `#${trace.seq(event)} ${trace.causeName(event)}`),
-                   element('span', 'soft', `  ${secondsText(trace.time.data[event])} s, thread ${thread.tid}` +
-                                           (thread.tid !== thread.pid ? ` of ${thread.pid}` : '')));
-        const call = trace.callOf(event);
-        if (call)
-            parts.push(element('div', 'call', `${callText(call, trace.run.words)} ${resultText(call, trace.run.words)}`));
-        const words = this.table.words(event, past, past);
-        if (words && !call)
-            parts.push(element('div', 'soft', words));
-        const list = element('table');
-        for (let change = first; change < past && change < first + 60; change++) {
-            const op = trace.op.data[change], row = element('tr'), start = trace.start.data[change];
-            const state = trace.states[op === OP.GONE ? trace.before.data[change] : trace.after.data[change]];
-            const was = op === OP.ALTERED ? trace.states[trace.before.data[change]] : null;
-            const name = trace.objects[state.object || trace.image.get(change) || 0].name;
-            for (const [style, text] of [
-                ['', OP_MARK[op]], ['', trace.run.kinds[state.kind]], ['', sizeText(trace.size.data[change] * UNIT)],
-                ['range', rangeText(start, start + trace.size.data[change])],
-                ['perm', (was && was.prot !== state.prot ? permText(was.prot, was.flags) + ' → ' : '') + permText(state.prot, state.flags)],
-                ['', baseName(name)]])
-                row.append(element('td', style, text));
-            list.append(row);
-        }
-        parts.push(list);
-        if (past - first > 60)
-            parts.push(element('div', 'soft', `${past - first - 60} more`));
-        const stack = trace.stacks.get(trace.stack.data[event]);
-        if (stack)
-            parts.push(this.stackList(stack));
-        box.replaceChildren(...parts);
-    }
-    stackList(stack) {
-        const list = element('ol', 'frames'), {trace} = this;
-        const line = (name, where) => {
-            const item = element('li', '', name + ' ');
-            item.append(element('span', '', where));
-            list.append(item);
-        };
-        const source = at => at.file ? baseName(at.file) + (at.line ? ':' + at.line : '') : '';
-        for (const id of stack.frames) {
-            const frame = trace.frames.get(id);
-            if (!frame)
-                continue;
-            for (const inlined of frame.inlined || [])
-                line(inlined.name + ' (inlined)', source(inlined));
-            line((frame.name ? `${frame.name}+0x${frame.offset}` : '0x' + frame.address) +
-                 (frame.object ? ` (${baseName(trace.objects[frame.object].name)})` : ''), source(frame));
-        }
-        if (stack.end)
-            list.append(element('li', '', stack.end));
-        return list;
-    }
-    rectLines(rects) {
-        const {trace, view, lifetimes} = this, rect = rects[0], state = view.stateOf(rect), id = view.id[rect];
-        const born = view.t0[rect], died = view.t1[rect], origin = lifetimes.origin.data[id];
-        const thread = trace.threadOf(born), name = view.nameOf(rect);
-        const lines = [
-            ['strong', `${trace.run.kinds[state.kind]}  ${sizeText(view.bytes(rect))}` + (name ? `  ${baseName(name)}` : '')],
-            ['mono', `${rangeText(view.start(rect), view.end(rect))} ${permText(state.prot, state.flags)}` +
-                     (trace.objects[state.object].file ? ` offset ${lifetimes.offset.data[id].toString(16)}` : '')],
-        ];
-        if (name && name !== baseName(name))
-            lines.push(['soft', name]);
-        lines.push(['', `${birthOf(view, rect) || 'made'} by ${trace.causeName(born)} in thread ${thread.tid} (#${trace.seq(born)})`]);
-        if (origin !== born)
-            lines.push(['', `first mapped by ${trace.causeName(origin)} in thread ${trace.threadOf(origin).tid} ` +
-                            `(#${trace.seq(origin)}) at ${durationText(trace.time.data[origin])}`]);
-        const end = died < trace.count ? trace.time.data[died] : trace.duration;
-        lines.push(['', `lived from ${durationText(trace.time.data[born])} to ` +
-                        (died < trace.count ? `${durationText(end)} (#${trace.seq(died)} ${trace.causeName(died)})` : 'the end') +
-                        `: ${durationText(end - trace.time.data[born])}`]);
-        if (lifetimes.movedFrom.has(id))
-            lines.push(['', `moved from ${hexUnits(lifetimes.movedFrom.get(id))}`]);
-        const stack = trace.stack.data[born] || trace.stack.data[origin];
-        if (stack) {
-            const names = stackNames(trace, stack).reverse();
-            names.slice(0, 8).forEach(frame => lines.push(['mono', frame]));
-            if (names.length > 8)
-                lines.push(['soft', `${names.length - 8} more frames`]);
-        }
-        if (rects.length > 1)
-            lines.push(['soft', `and ${countText(rects.length - 1, 'more region')} within this pixel`]);
-        return lines;
+        const past = this.trace.changesOf(event)[1];
+        byId('detail').replaceChildren(...eventDetail(this.trace, event, this.table.words(event, past, past)));
     }
 
-    // ---- mouse, keys ----
+    // ---- what is done by the mouse, by keys and by buttons ----
 
     listen() {
-        const picture = byId('picture');
-        this.listenPointer(picture);
-        picture.addEventListener('wheel', event => this.wheel(event), {passive: false});
-        byId('bytes-box').addEventListener('wheel', event => this.wheel(event), {passive: false});
-        byId('bytes-box').addEventListener('mousemove', event => this.hoverBytes(event));
-        byId('bytes-box').addEventListener('mouseleave', () => this.tip.hide());
-        picture.addEventListener('dblclick', event => {
-            const [rect] = this.picture.under(event.offsetX, event.offsetY);
-            if (rect === undefined || this.zoomedTo === rect) {
-                this.zoomedTo = null;
-                this.window.reset();
-            } else {
-                this.zoomedTo = rect;
-                this.zoomTo(rect);
-            }
-            this.want('picture', 'moment');
-        });
-        document.addEventListener('keydown', event => this.key(event));
+        new Input(this);
         byId('process').addEventListener('change', event => this.choose(Number(event.target.value)));
         byId('search').addEventListener('submit', event => {
             event.preventDefault();
@@ -476,7 +360,7 @@ class Page {
         byId('filter').addEventListener('input', () => this.filter());
         byId('every').addEventListener('change', () => this.filter());
         const press = (id, action) => byId(id).addEventListener('click', action);
-        press('theme', () => this.key({key: 'd'}));
+        press('theme', () => this.switchTheme());
         press('help-button', () => this.help());
         press('by-time', () => this.setByTime(true));
         press('by-event', () => this.setByTime(false));
@@ -506,7 +390,6 @@ class Page {
         });
         addEventListener('beforeprint', () => this.forPrint(true));
         addEventListener('afterprint', () => this.forPrint(false));
-        this.listenSplitter();
         this.setTab('events');
     }
     forPrint(printing) {
@@ -520,161 +403,9 @@ class Page {
             this.want('flame');
         this.drawWanted();
     }
-    listenSplitter() {
-        const splitter = byId('splitter'), bottom = byId('bottom');
-        const resize = height => {
-            bottom.style.flexBasis = Math.min(Math.max(height, 70), innerHeight - 320) + 'px';
-            this.want('picture', 'table', 'flame');
-        };
-        splitter.addEventListener('pointerdown', event => splitter.setPointerCapture(event.pointerId));
-        splitter.addEventListener('pointermove', event => {
-            if (event.buttons)
-                resize(innerHeight - event.clientY);
-        });
-        splitter.addEventListener('keydown', event => {
-            const step = {ArrowUp: 24, ArrowDown: -24}[event.key];
-            if (step) {
-                resize(bottom.getBoundingClientRect().height + step);
-                event.preventDefault();
-                event.stopPropagation();
-            }
-        });
-    }
-    listenPointer(picture) {
-        const pointers = new Map();
-        let start = null;
-        picture.addEventListener('pointerdown', event => {
-            picture.setPointerCapture(event.pointerId);
-            pointers.set(event.pointerId, event);
-            start = {x: event.offsetX, y: event.offsetY, moved: false, box: event.shiftKey};
-        });
-        picture.addEventListener('pointermove', event => {
-            const before = pointers.get(event.pointerId);
-            if (!before) {
-                this.point(event);
-                return;
-            }
-            pointers.set(event.pointerId, event);
-            if (pointers.size === 2) {
-                this.pinch([...pointers.values()], before, event);
-                start.moved = true;
-                return;
-            }
-            if (Math.abs(event.offsetX - start.x) + Math.abs(event.offsetY - start.y) > 3)
-                start.moved = true;
-            if (!start.moved)
-                return;
-            this.tip.hide();
-            if (start.box) {
-                this.box = {x: Math.min(start.x, event.offsetX), y: Math.min(start.y, event.offsetY),
-                            w: Math.abs(event.offsetX - start.x), h: Math.abs(event.offsetY - start.y)};
-                this.want('over');
-            } else {
-                picture.classList.add('panning');
-                this.panPixels(before.offsetX - event.offsetX, before.offsetY - event.offsetY);
-            }
-        });
-        const release = event => {
-            pointers.delete(event.pointerId);
-            picture.classList.remove('panning');
-            if (this.box) {
-                const {x, y, w, h} = this.box, p = this.picture;
-                this.box = null;
-                if (w > 4 && h > 4)
-                    this.window.show(p.toX(x), p.toX(x + w), p.toU(y + h), p.toU(y));
-                this.want('picture');
-            } else if (start && !start.moved && event.type === 'pointerup') {
-                this.click(event);
-            }
-        };
-        picture.addEventListener('pointerup', release);
-        picture.addEventListener('pointercancel', release);
-        picture.addEventListener('pointerleave', () => {
-            this.tip.hide();
-            this.hover = null;
-            this.want('over');
-        });
-    }
-    point(event) {
-        const {offsetX: x, offsetY: y} = event;
-        if (!this.picture.inPlot(x, y)) {
-            this.tip.hide();
-            this.hover = null;
-            this.want('over');
-            return;
-        }
-        if (!this.fixed)
-            this.setMoment(this.window.eventAt(this.picture.toX(x)));
-        const rects = this.picture.under(x, y);
-        this.hover = rects.length ? rects[0] : null;
-        const unit = Math.floor(this.view.axis.toUnit(this.picture.toU(y)));
-        byId('where').textContent = `${hexUnits(unit)} at ` +
-            durationText(this.trace.time.data[this.window.eventAt(this.picture.toX(x))]);
-        if (rects.length)
-            this.tip.show(event.clientX, event.clientY, this.rectLines(rects));
-        else
-            this.tip.hide();
-        this.want('over');
-    }
-    hoverBytes(event) {
-        const x = event.offsetX;
-        if (!this.bytes.drawn || x < GUTTER)
-            return;
-        const at = this.window.eventAt(this.picture.toX(x)), bytes = this.view.bytesAt(at);
-        if (!this.fixed)
-            this.setMoment(at);
-        const lines = [['strong', `after #${this.trace.seq(at)}, ${durationText(this.trace.time.data[at])}`]];
-        let usable = 0, none = 0;
-        bytes.forEach((value, kind) => {
-            if (NO_ACCESS.has(this.trace.run.kinds[kind]))
-                none += value;
-            else
-                usable += value;
-        });
-        lines.push(['', `${sizeText(usable)} usable, ${sizeText(none)} PROT_NONE`]);
-        [...bytes.keys()].filter(kind => bytes[kind]).sort((a, b) => bytes[b] - bytes[a]).slice(0, 8)
-            .forEach(kind => lines.push(['soft', `${this.trace.run.kinds[kind]} ${sizeText(bytes[kind])}`]));
-        this.tip.show(event.clientX, event.clientY, lines);
-    }
-    click(event) {
-        const {offsetX: x, offsetY: y} = event;
-        if (!this.picture.inPlot(x, Math.min(y, this.picture.plotHeight - 1)))
-            return;
-        const rects = this.picture.under(x, y);
-        const at = this.window.eventAt(this.picture.toX(x));
-        this.pinned = rects.length ? rects[0] : null;
-        const born = this.pinned !== null ? this.view.t0[this.pinned] : at;
-        this.setMoment(this.pinned !== null ? Math.max(at, born) : at, true);
-        this.table.selected = born;
-        this.detail(born);
-        this.table.reveal(born);
-    }
     panPixels(dx, dy) {
         const w = this.window, p = this.picture;
         w.pan(dx / p.plotWidth * (w.x1 - w.x0), -dy / p.plotHeight * (w.u1 - w.u0));
-        this.want('picture');
-    }
-    pinch(two, before, event) {
-        const w = this.window, p = this.picture, other = two.find(item => item.pointerId !== event.pointerId);
-        const spread = (a, b, key) => Math.max(Math.abs(a[key] - b[key]), 30);
-        w.zoomX(p.toX((other.offsetX + event.offsetX) / 2), spread(before, other, 'offsetX') / spread(event, other, 'offsetX'));
-        w.zoomU(p.toU((other.offsetY + event.offsetY) / 2), spread(before, other, 'offsetY') / spread(event, other, 'offsetY'));
-        this.panPixels((before.offsetX - event.offsetX) / 2, (before.offsetY - event.offsetY) / 2);
-    }
-    wheel(event) {
-        event.preventDefault();
-        const p = this.picture, w = this.window, inBytes = event.currentTarget.id === 'bytes-box';
-        const move = (event.deltaY || event.deltaX) * (event.deltaMode ? 16 : 1);
-        const factor = Math.exp(Math.min(Math.max(move, -240), 240) * 0.0022);
-        if (event.deltaX && Math.abs(event.deltaX) > Math.abs(event.deltaY) && !event.shiftKey) {
-            this.panPixels(event.deltaX, 0);
-            return;
-        }
-        const addresses = !inBytes && (event.shiftKey || event.ctrlKey || event.offsetX < GUTTER);
-        if (addresses)
-            w.zoomU(p.toU(event.offsetY), factor);
-        if (!addresses || event.ctrlKey)
-            w.zoomX(p.toX(Math.max(event.offsetX, GUTTER)), factor);
         this.want('picture');
     }
     zoomBoth(factor, addressesToo = true) {
@@ -689,51 +420,6 @@ class Page {
         const x0 = w.xOf(view.t0[rect]), x1 = w.xOf(view.t1[rect]);
         const u0 = view.u0[rect], u1 = view.u1[rect];
         w.show(x0 - (x1 - x0) * 0.08, x1 + (x1 - x0) * 0.08, u0 - (u1 - u0) * 0.3, u1 + (u1 - u0) * 0.3);
-    }
-    key(event) {
-        const target = event.target, typing = target && /^(INPUT|SELECT)$/.test(target.tagName) && target.type !== 'checkbox';
-        if (typing) {
-            if (event.key === 'Escape')
-                target.blur();
-            return;
-        }
-        if (event.ctrlKey || event.metaKey || event.altKey || byId('help').open)
-            return;
-        const part = target && target.id;
-        const inPicture = !target || part === 'picture' || target === document.body;
-        const step = this.picture.plotWidth * 0.12, rise = this.picture.plotHeight * 0.12;
-        const focus = id => () => { byId(id).focus(); byId(id).select(); };
-        const moveTo = to => () => this.select(to);
-        const actions = {
-            '?': () => this.help(),
-            'a': focus('address'),
-            '/': () => { this.setTab('events'); focus('filter')(); },
-            'd': () => { this.setTheme(!this.dark); this.apply(); this.want('flame'); },
-            't': () => this.setByTime(!this.byTime),
-            '0': () => { this.window.reset(); this.want('picture'); },
-            '+': () => this.zoomBoth(0.6, false), '=': () => this.zoomBoth(0.6, false),
-            '-': () => this.zoomBoth(1 / 0.6, false),
-            '*': () => this.zoomBoth(0.6), '_': () => this.zoomBoth(1 / 0.6),
-            ',': () => this.stepEvent(-1), '.': () => this.stepEvent(1),
-            'p': moveTo(this.view.peakEvent),
-            '1': () => this.setTab('events'), '2': () => this.setTab('flame'), '3': () => this.setTab('history'),
-            '[': () => this.choose((this.chosen + this.processes.length - 1) % this.processes.length),
-            ']': () => this.choose((this.chosen + 1) % this.processes.length),
-            'Escape': () => this.letGo(),
-        };
-        if (inPicture)
-            Object.assign(actions, {
-                'ArrowLeft': () => this.panPixels(-step, 0), 'ArrowRight': () => this.panPixels(step, 0),
-                'ArrowUp': () => this.panPixels(0, -rise), 'ArrowDown': () => this.panPixels(0, rise),
-                'Home': moveTo(this.view.process.first), 'End': moveTo(this.view.last),
-                'Enter': () => this.pinnedHistory(),
-            });
-        const action = actions[event.key];
-        if (!action)
-            return;
-        if (event.preventDefault)
-            event.preventDefault();
-        action();
     }
     pinnedHistory() {
         if (this.pinned === null) {
@@ -754,11 +440,6 @@ class Page {
         byId('help-keys').replaceChildren(...HELP.flatMap(([keys, text]) => [element('kbd', '', keys), element('span', '', text)]));
         byId('help').showModal();
     }
-}
-
-// As a shell would have to be told.
-function shellWord(word) {
-    return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
 }
 
 async function main() {
