@@ -505,7 +505,7 @@ class Drawing(unittest.TestCase):
             picture = draw(trace, *theme)
             picture.figure.canvas.draw()
             pixels = np.asarray(picture.figure.canvas.buffer_rgba())
-            axes = picture.figure.axes[0]
+            axes = picture.figure.axes[1]  # the first one is the paper
             heaps = [
                 c
                 for c in axes.collections
