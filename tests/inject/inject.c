@@ -3,7 +3,7 @@
  * calls of a program fail, as inject.h's orders say.
  *
  * Invariants: a call that fails has done nothing, but for close(2), which has
- * closed; without orders every call is passed on. An allocation is passed on to
+ * closed, and for writes that are to be short; without orders every call is passed on. An allocation is passed on to
  * a sanitizer's function, where the program has one.
  *
  * libdw's own allocations do not fail: it ends the program by an assertion then
@@ -21,9 +21,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -37,11 +39,22 @@ static bool fails(enum inject_class class)
     if (!orders)
         return false;
     uint32_t number = __atomic_add_fetch(&orders->counts[class], 1, __ATOMIC_RELAXED);
-    if (orders->class != (int32_t) class || number < orders->first || number > orders->last)
+    if (orders->class != (int32_t) class || number < orders->first || number > orders->last ||
+        !orders->error)
         return false;
     __atomic_add_fetch(&orders->failed, 1, __ATOMIC_RELAXED);
     errno = orders->error;
     return true;
+}
+
+/* How much of `length` a write may write, where writes are to be short. */
+static size_t cut(size_t length)
+{
+    if (!orders || orders->error || orders->class != INJECT_WRITE || length < 2 ||
+        orders->counts[INJECT_WRITE] < orders->first)
+        return length;
+    __atomic_add_fetch(&orders->failed, 1, __ATOMIC_RELAXED);
+    return length / 2;
 }
 
 /* ---- allocations ------------------------------------------------------------------ */
@@ -94,6 +107,8 @@ ALLOCATOR(void *, realloc, (void *old, size_t size), (old, size))
       (a, b, c, d, e, f))                                                                          \
     X(OPEN, DIR *, opendir, NULL, (const char *a), (a))                                            \
     X(OPEN, int, memfd_create, -1, (const char *a, unsigned b), (a, b))                            \
+    X(OPEN, FILE *, fopen, NULL, (const char *a, const char *b), (a, b))                           \
+    X(DESCRIPTOR, int, sched_setaffinity, -1, (pid_t a, size_t b, const void *c), (a, b, c))       \
     X(READ, ssize_t, read, -1, (int a, void *b, size_t c), (a, b, c))                              \
     X(READ, ssize_t, pread, -1, (int a, void *b, size_t c, off_t d), (a, b, c, d))                 \
     X(READ, ssize_t, pread64, -1, (int a, void *b, size_t c, off64_t d), (a, b, c, d))             \
@@ -103,9 +118,10 @@ ALLOCATOR(void *, realloc, (void *old, size_t size), (old, size))
       (pid_t a, const struct iovec *b, unsigned long c, const struct iovec *d, unsigned long e,    \
        unsigned long f),                                                                           \
       (a, b, c, d, e, f))                                                                          \
-    X(WRITE, ssize_t, write, -1, (int a, const void *b, size_t c), (a, b, c))                      \
-    X(WRITE, ssize_t, pwrite, -1, (int a, const void *b, size_t c, off_t d), (a, b, c, d))         \
-    X(WRITE, ssize_t, pwrite64, -1, (int a, const void *b, size_t c, off64_t d), (a, b, c, d))     \
+    X(WRITE, ssize_t, write, -1, (int a, const void *b, size_t c), (a, b, cut(c)))                 \
+    X(WRITE, ssize_t, pwrite, -1, (int a, const void *b, size_t c, off_t d), (a, b, cut(c), d))    \
+    X(WRITE, ssize_t, pwrite64, -1, (int a, const void *b, size_t c, off64_t d),                   \
+      (a, b, cut(c), d))                                                                           \
     X(WRITE, int, ftruncate, -1, (int a, off_t b), (a, b))                                         \
     X(WRITE, int, ftruncate64, -1, (int a, off64_t b), (a, b))                                     \
     X(SYNC, int, fsync, -1, (int a), (a))                                                          \
@@ -132,7 +148,6 @@ ALLOCATOR(void *, realloc, (void *old, size_t size), (old, size))
 
 /* Calls of which the last arguments are there or not: all are passed on, the rest is noise. */
 #define VARIADIC_CALLS(X)                                                                          \
-    X(PTRACE, long, ptrace, int)                                                                   \
     X(OPEN, int, open, const char *)                                                               \
     X(OPEN, int, open64, const char *)                                                             \
     X(OPEN, int, openat, int)                                                                      \
@@ -154,6 +169,8 @@ CALLS(DECLARE)
 VARIADIC_CALLS(DECLARE_VARIADIC)
 int our_close(int fd) __asm__("close");
 static int (*real_close)(int);
+long our_ptrace(int a, long b, long c, long d) __asm__("ptrace");
+static long (*real_ptrace)(int, long, long, long);
 
 static void find(void *function, const char *name)
 {
@@ -183,6 +200,27 @@ CALLS(DEFINE)
     }
 VARIADIC_CALLS(DEFINE_VARIADIC)
 
+/* Requests of the tracer by class; others pass. */
+long our_ptrace(int a, long b, long c, long d)
+{
+    static const struct {
+        int request;
+        enum inject_class class;
+    } requests[] = {
+        {PTRACE_SEIZE, INJECT_SEIZE},         {PTRACE_INTERRUPT, INJECT_INTERRUPT},
+        {PTRACE_CONT, INJECT_RESUME},         {PTRACE_SYSCALL, INJECT_RESUME},
+        {PTRACE_LISTEN, INJECT_RESUME},       {PTRACE_DETACH, INJECT_DETACH},
+        {PTRACE_GETEVENTMSG, INJECT_MESSAGE}, {PTRACE_GET_SYSCALL_INFO, INJECT_CALL},
+        {PTRACE_GETREGSET, INJECT_REGISTERS}, {PTRACE_GETSIGINFO, INJECT_REGISTERS},
+        {PTRACE_POKEDATA, INJECT_POKE},       {PTRACE_POKEUSER, INJECT_POKE},
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+        if (requests[i].request == a && fails(requests[i].class))
+            return -1;
+    find(&real_ptrace, "ptrace");
+    return real_ptrace(a, b, c, d);
+}
+
 /* As on a network file system: closed, but what was written before has been lost. */
 int our_close(int fd)
 {
@@ -207,6 +245,7 @@ __attribute__((constructor)) static void begin(void)
     CALLS(FIND)
     VARIADIC_CALLS(FIND_VARIADIC)
     find(&real_close, "close");
+    find(&real_ptrace, "ptrace");
     dl_iterate_phdr(find_spared, NULL);
     unsetenv("LD_PRELOAD");
     unsetenv(INJECT_VARIABLE);

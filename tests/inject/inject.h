@@ -14,11 +14,18 @@
 
 /* Kinds of calls that are counted together. */
 #define INJECT_CLASSES(X)                                                                          \
-    X(PTRACE, "ptrace")                                                                            \
+    X(SEIZE, "PTRACE_SEIZE")                                                                       \
+    X(INTERRUPT, "PTRACE_INTERRUPT")                                                               \
+    X(RESUME, "PTRACE_CONT, PTRACE_SYSCALL, PTRACE_LISTEN")                                        \
+    X(DETACH, "PTRACE_DETACH")                                                                     \
+    X(MESSAGE, "PTRACE_GETEVENTMSG")                                                               \
+    X(CALL, "PTRACE_GET_SYSCALL_INFO")                                                             \
+    X(REGISTERS, "PTRACE_GETREGSET, PTRACE_GETSIGINFO")                                            \
+    X(POKE, "PTRACE_POKEDATA, PTRACE_POKEUSER")                                                    \
     X(WAIT, "waitpid")                                                                             \
     X(MEMORY, "malloc, calloc, realloc")                                                           \
     X(MAP, "mmap, mremap")                                                                         \
-    X(OPEN, "open, openat, opendir, memfd_create")                                                 \
+    X(OPEN, "open, openat, opendir, fopen, memfd_create")                                          \
     X(READ, "read, pread, readlink, readdir")                                                      \
     X(PEEK, "process_vm_readv")                                                                    \
     X(WRITE, "write, pwrite, ftruncate")                                                           \
@@ -26,7 +33,7 @@
     X(STAT, "stat, lstat, fstat, fstatfs, access, lseek")                                          \
     X(IOCTL, "ioctl")                                                                              \
     X(PROCESS, "fork, pipe2, pthread_create, kill")                                                \
-    X(DESCRIPTOR, "fcntl, prlimit, timer_create, poll")                                            \
+    X(DESCRIPTOR, "fcntl, prlimit, timer_create, poll, sched_setaffinity")                         \
     X(SYSCALL, "syscall (kcmp, seccomp), prctl, personality")
 
 enum inject_class {
@@ -43,7 +50,7 @@ struct inject {
     int32_t class;                 /* which calls fail; negative: none, they are only counted */
     uint32_t first;                /* the first of them that fails, from 1 */
     uint32_t last;                 /* the last one */
-    int32_t error;                 /* with this errno */
+    int32_t error;                 /* with this errno; 0: they write half of what they should */
     uint32_t failed;               /* how many did */
     uint32_t counts[INJECT_COUNT]; /* calls made so far, those that failed included */
 };
