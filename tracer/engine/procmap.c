@@ -137,7 +137,22 @@ int vt_procmap_query(struct vt_procmap *map, struct vt_objects *objects, vt_addr
     return rc;
 }
 
-/* The whole text. 0 or -errno; no process maps nothing: an empty one is -ESRCH. */
+/*
+ * Has the process still a map? One that ends while its map is read, page by page, ends the text
+ * as if that were all.
+ */
+static bool is_alive(struct vt_procmap *map)
+{
+    struct query q = {.size = sizeof(q), .flags = OR_NEXT};
+    char byte;
+    if (!map->no_query && !ioctl(map->fd, QUERY, &q))
+        return true;
+    if (!map->no_query && errno == ESRCH)
+        return false;
+    return pread(map->fd, &byte, 1, 0) == 1;
+}
+
+/* The whole text. 0 or -errno; -ESRCH if the process has no map any more. */
 static int read_text(struct vt_procmap *map)
 {
     const size_t chunk = 64 * 1024;
@@ -156,7 +171,7 @@ static int read_text(struct vt_procmap *map)
         if (n < 0)
             return -errno;
         if (!n)
-            return map->text.length ? 0 : -ESRCH;
+            return is_alive(map) ? 0 : -ESRCH;
         map->text.length += (size_t)n;
     }
 }
