@@ -619,8 +619,10 @@ static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_s
         e->fresh_attach = e->in_call = e->drop_return = false;
         return true;
     }
-    if (info.op != PTRACE_SYSCALL_INFO_EXIT)
+    if (info.op != PTRACE_SYSCALL_INFO_EXIT) {
+        e->stopped = false; /* killed meanwhile: it is in its last stop, which is to be told yet */
         return false;
+    }
     bool wanted = e->in_call;
     bool late = e->fresh_attach;
     e->in_call = e->fresh_attach = e->drop_return = false;
@@ -799,7 +801,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         /* In the midst of the call: resumed as it was. */
         announce(engine, tid);
     } /* else an interrupt, a vfork's end, the end of a group-stop: just go on */
-    if (!tell)
+    if (!tell && e->stopped)
         cont(engine, e);
     return tell;
 }
