@@ -137,7 +137,7 @@ CREATE TABLE kind_totals (
     PRIMARY KEY (process, kind)
 ) WITHOUT ROWID;
 
--- The deepest stacks of a process's threads, deepest first.
+-- The deepest stacks of a process's threads, deepest first; with 16 there may have been more.
 CREATE TABLE stack_uses (
     process    INTEGER NOT NULL, -- processes.id
     position   INTEGER NOT NULL, -- 0: deepest

@@ -154,7 +154,7 @@ struct vt_exit_info {
     const struct vt_process_totals *totals;
     struct vt_exactness exactness;     /* of this process */
     const struct vt_stack_use *stacks; /* the deepest of its threads' stacks, deepest first */
-    size_t stack_count;                /* at most VT_STACK_USES */
+    size_t stack_count;                /* VT_STACK_USES: there may have been more */
     bool root;                         /* the launched program, or one named by -p */
 };
 

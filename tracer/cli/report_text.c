@@ -192,7 +192,9 @@ static void depths(struct cli_page *p, const struct vt_recorded_process *process
         cli_line(p);
     }
     if (process->stack_count > DEPTHS_MOST) {
-        cli_text(p, "        and %zu more", process->stack_count - DEPTHS_MOST);
+        cli_text(p, "        and %s%zu more",
+                 process->stack_count == VT_STACK_USES ? "at least " : "",
+                 process->stack_count - DEPTHS_MOST);
         cli_line(p);
     }
 }

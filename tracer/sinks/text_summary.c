@@ -207,15 +207,15 @@ static void stack_line(struct vt_sink *sink, const struct vt_process_totals *tot
     vt_text_line_end(sink);
 }
 
-/* The other threads' stacks, those that were used most. */
+/* The other threads' stacks, those that were used most, and how many more are known of. */
 static void thread_stack_lines(struct vt_sink *sink, const struct vt_text_process *process)
 {
     struct vt_buf *out = &sink->out;
-    size_t shown = 0;
+    size_t known = 0;
 
-    for (size_t i = 0; i < process->stack_count && shown < SHOWN_STACKS; i++) {
+    for (size_t i = 0; i < process->stack_count; i++) {
         const struct vt_stack_use *use = &process->stacks[i];
-        if (use->main)
+        if (use->main || known++ >= SHOWN_STACKS)
             continue;
         vt_text_line_begin(sink);
         vt_buf_printf(out, "stack of thread %d: ", (int)use->tid);
@@ -225,7 +225,14 @@ static void thread_stack_lines(struct vt_sink *sink, const struct vt_text_proces
         vt_buf_str(out, " left of ");
         vt_text_size(sink, use->high - use->low);
         vt_text_line_end(sink);
-        shown++;
+    }
+    if (known > SHOWN_STACKS) {
+        vt_text_line_begin(sink);
+        vt_buf_str(out, "and of ");
+        vt_buf_str(out, process->stack_count == VT_STACK_USES ? "at least " : "");
+        vt_text_count(sink, known - SHOWN_STACKS, "thread");
+        vt_buf_str(out, " more, less deep");
+        vt_text_line_end(sink);
     }
 }
 
