@@ -146,6 +146,9 @@ struct vt_stack_use {
     vt_addr sp_lowest; /* the lowest stack pointer seen at a stop; the true depth may be larger */
 };
 
+/* Room for a program's name: a file's may have 255 bytes, and be deleted. */
+#define VT_PROGRAM_NAME (255 + sizeof(" (deleted)"))
+
 /* More about an EXIT or DETACH event. */
 struct vt_exit_info {
     int wait_status;     /* as of wait(2); for DETACH 0 */

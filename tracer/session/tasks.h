@@ -36,7 +36,7 @@ struct vt_process {
     bool silent; /* its events are not shown (--no-follow) */
     int64_t since_ns;
     int wait_status;
-    char name[256]; /* a file's, whole */
+    char name[VT_PROGRAM_NAME];
     struct vt_process_totals totals;
     struct vt_exactness exactness;
     struct vt_stack_use stacks[VT_STACK_USES]; /* of threads that ended, deepest first */

@@ -17,7 +17,7 @@
 
 /* What the summary keeps of a process that ended or was left. */
 struct vt_text_process {
-    char name[256]; /* raw bytes, cut to fit */
+    char name[VT_PROGRAM_NAME]; /* raw bytes */
     pid_t pid;
     bool detached;
     int wait_status;
