@@ -51,8 +51,8 @@ static void find_sections(const struct vt_elf_file *file, GElf_Shdr *found, uint
     GElf_Shdr both[2 * WANTED];
 
     for (size_t i = 0; i < VT_COUNTOF(both); i++) {
-        strcpy(names[i], i < WANTED ? ".debug_" : ".zdebug_");
-        strcat(names[i], wanted[i % WANTED]);
+        snprintf(names[i], sizeof(names[i]), ".%sdebug_%s", i < WANTED ? "" : "z",
+                 wanted[i % WANTED]);
         pointers[i] = names[i];
     }
     vt_elf_file_sections(file, pointers, VT_COUNTOF(both), both);

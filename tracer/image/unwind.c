@@ -508,7 +508,7 @@ static int leave_framed(struct vt_unwinder *u, const struct vt_cfi_source *sourc
     for (unsigned i = 0; i < machine->columns; i++)
         u->frame.registers[i].where = VT_CFI_LOST;
     *ip = word;
-    *sp = base + 2 * machine->word;
+    *sp = base + 2 * (uint64_t)machine->word;
     u->frame.registers[FRAME_POINTER_32] = (struct vt_cfi_place){VT_CFI_MEMORY, base};
     u->frame.registers[machine->ip] = (struct vt_cfi_place){VT_CFI_VALUE, *ip};
     u->frame.registers[machine->sp] = (struct vt_cfi_place){VT_CFI_VALUE, *sp};
