@@ -96,6 +96,21 @@ void vt_buf_printf(struct vt_buf *buf, const char *fmt, ...)
     buf->length += (size_t)wanted;
 }
 
+size_t vt_varint(uint8_t to[VT_VARINT_MOST], uint64_t value)
+{
+    size_t length = 0;
+    for (; value >= 0x80; value >>= 7)
+        to[length++] = (uint8_t)(value | 0x80);
+    to[length++] = (uint8_t)value;
+    return length;
+}
+
+void vt_buf_varint(struct vt_buf *buf, uint64_t value)
+{
+    uint8_t bytes[VT_VARINT_MOST];
+    vt_buf_add(buf, bytes, vt_varint(bytes, value));
+}
+
 void vt_buf_hex(struct vt_buf *buf, uint64_t value, unsigned width)
 {
     unsigned digits = value ? (67 - (unsigned)__builtin_clzll(value)) / 4 : 1;

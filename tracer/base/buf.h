@@ -31,6 +31,11 @@ void vt_buf_printf(struct vt_buf *buf, const char *fmt, ...) __attribute__((form
 void vt_buf_hex(struct vt_buf *buf, uint64_t value, unsigned width);
 void vt_buf_dec(struct vt_buf *buf, uint64_t value);
 
+/* LEB128, as protobuf's varint: seven bits a byte, the lowest first. Returns how many bytes. */
+#define VT_VARINT_MOST 10
+size_t vt_varint(uint8_t to[VT_VARINT_MOST], uint64_t value);
+void vt_buf_varint(struct vt_buf *buf, uint64_t value);
+
 /* Make room for `length` more bytes and return where they go, or null. Then add to buf->length. */
 char *vt_buf_room(struct vt_buf *buf, size_t length);
 

@@ -14,26 +14,12 @@ enum { BIT_SOURCE_STAYS = 1, BIT_IMAGE = 2, BITS_ALL = 3 };
 #define FLAG_SHIFT 3
 #define FLAG_BITS  31 /* enum vt_region_flag, and room for one more */
 
-static void put(struct vt_buf *out, uint64_t value)
-{
-    char bytes[10];
-    size_t length = 0;
-    do {
-        bytes[length] = (char)(value & 0x7f);
-        value >>= 7;
-        if (value)
-            bytes[length] |= (char)0x80;
-        length++;
-    } while (value);
-    vt_buf_add(out, bytes, length);
-}
-
 static void put_state(struct vt_buf *out, const struct vt_region *r)
 {
     vt_buf_char(out, (char)((r->prot & PROT_BITS) | (r->flags & FLAG_BITS) << FLAG_SHIFT));
     vt_buf_char(out, (char)r->kind);
-    put(out, r->object ? r->object->id : 0);
-    put(out, r->offset);
+    vt_buf_varint(out, r->object ? r->object->id : 0);
+    vt_buf_varint(out, r->offset);
 }
 
 void vt_pack(struct vt_buf *out, const struct vt_change *change, const struct vt_detail *detail)
@@ -42,18 +28,18 @@ void vt_pack(struct vt_buf *out, const struct vt_change *change, const struct vt
     vt_buf_char(out, (char)change->op);
     vt_buf_char(out,
                 (char)((change->source_stays ? BIT_SOURCE_STAYS : 0) | (image ? BIT_IMAGE : 0)));
-    put(out, change->start);
-    put(out, change->end - change->start);
+    vt_buf_varint(out, change->start);
+    vt_buf_varint(out, change->end - change->start);
     if (change->op != VT_CHANGE_MADE) {
         if (change->op == VT_CHANGE_MOVED)
-            put(out, change->before.start);
+            vt_buf_varint(out, change->before.start);
         put_state(out, &change->before);
     }
     if (change->op != VT_CHANGE_GONE)
         put_state(out, &change->after);
     if (image) {
-        put(out, detail->image->id);
-        put(out, detail->bias);
+        vt_buf_varint(out, detail->image->id);
+        vt_buf_varint(out, detail->bias);
     }
 }
 

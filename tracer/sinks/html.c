@@ -23,6 +23,7 @@
 #include "base/base.h"
 #include "base/escape.h"
 #include "sinks/fault.h"
+#include "sinks/json.h"
 #include "sinks/words.h"
 
 static const unsigned char page[] = {
@@ -175,30 +176,15 @@ struct html {
     vt_addr last; /* the address from which the next is measured */
 };
 
-static void put(struct vt_buf *out, uint64_t value)
-{
-    char bytes[10];
-    size_t length = 0;
-
-    do {
-        bytes[length] = (char)(value & 0x7f);
-        value >>= 7;
-        if (value)
-            bytes[length] |= (char)0x80;
-        length++;
-    } while (value);
-    vt_buf_add(out, bytes, length);
-}
-
 /* Small for what is near zero on either side. */
 static void put_signed(struct vt_buf *out, uint64_t value)
 {
-    put(out, value << 1 ^ (value >> 63 ? UINT64_MAX : 0));
+    vt_buf_varint(out, value << 1 ^ (value >> 63 ? UINT64_MAX : 0));
 }
 
 static void put_bytes(struct vt_buf *out, const struct vt_buf *text)
 {
-    put(out, text->length);
+    vt_buf_varint(out, text->length);
     vt_buf_add(out, text->data, text->length);
 }
 
@@ -215,9 +201,7 @@ static void put_name(struct html *html, const char *name)
 
 /* ---- JSON, for what is rare ---------------------------------------------------------- */
 
-#define NAME(out, name)  vt_buf_add(out, ",\"" name "\":", sizeof(",\"" name "\":") - 1)
-#define FIRST(out, name) vt_buf_add(out, "{\"" name "\":", sizeof("{\"" name "\":") - 1)
-
+/* Made safe for eyes, as all names. */
 static void json_text(struct vt_buf *out, const char *bytes)
 {
     struct vt_buf safe = {0};
@@ -232,18 +216,7 @@ static void json_text(struct vt_buf *out, const char *bytes)
     vt_buf_deinit(&safe);
 }
 
-static void json_int(struct vt_buf *out, int64_t value)
-{
-    if (value < 0)
-        vt_buf_char(out, '-');
-    vt_buf_dec(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
-}
-
-static void json_bool(struct vt_buf *out, bool value)
-{
-    vt_buf_str(out, value ? "true" : "false");
-}
-
+/* Without 0x: as the page shows it. */
 static void json_hex(struct vt_buf *out, uint64_t value)
 {
     vt_buf_char(out, '"');
@@ -251,28 +224,11 @@ static void json_hex(struct vt_buf *out, uint64_t value)
     vt_buf_char(out, '"');
 }
 
-static void json_exactness(struct vt_buf *out, const struct vt_exactness *exact)
-{
-    FIRST(out, "stops");
-    vt_buf_dec(out, exact->stops);
-    NAME(out, "compared");
-    vt_buf_dec(out, exact->compared);
-    NAME(out, "agreed");
-    vt_buf_dec(out, exact->agreed);
-    NAME(out, "resyncs");
-    vt_buf_dec(out, exact->resyncs);
-    NAME(out, "uncertain");
-    vt_buf_dec(out, exact->uncertain);
-    NAME(out, "lost");
-    vt_buf_dec(out, exact->lost);
-    vt_buf_char(out, '}');
-}
-
 static void json_run(struct vt_buf *out, const struct vt_run *run)
 {
-    FIRST(out, "version");
+    VT_JSON_FIRST(out, "version");
     json_text(out, run->version);
-    NAME(out, "command");
+    VT_JSON_NAME(out, "command");
     if (run->command) {
         vt_buf_char(out, '[');
         for (char *const *arg = run->command; *arg; arg++) {
@@ -284,44 +240,44 @@ static void json_run(struct vt_buf *out, const struct vt_run *run)
     } else {
         vt_buf_str(out, "null");
     }
-    NAME(out, "kernel");
+    VT_JSON_NAME(out, "kernel");
     json_text(out, run->kernel);
-    NAME(out, "machine");
+    VT_JSON_NAME(out, "machine");
     json_text(out, run->machine);
-    NAME(out, "aslr");
-    json_int(out, run->aslr);
-    NAME(out, "aslrDisabled");
-    json_bool(out, run->aslr_disabled);
-    NAME(out, "startMs");
-    json_int(out, run->start_unix_ns / 1000000);
-    NAME(out, "verify");
-    json_bool(out, run->verify);
-    NAME(out, "kinds");
+    VT_JSON_NAME(out, "aslr");
+    vt_json_int(out, run->aslr);
+    VT_JSON_NAME(out, "aslrDisabled");
+    vt_json_bool(out, run->aslr_disabled);
+    VT_JSON_NAME(out, "startMs");
+    vt_json_int(out, run->start_unix_ns / 1000000);
+    VT_JSON_NAME(out, "verify");
+    vt_json_bool(out, run->verify);
+    VT_JSON_NAME(out, "kinds");
     for (unsigned i = 0; i < VT_KIND_COUNT; i++) {
         vt_buf_char(out, i ? ',' : '[');
         json_text(out, vt_kind_name((uint8_t)i));
     }
     vt_buf_char(out, ']');
-    NAME(out, "causes");
+    VT_JSON_NAME(out, "causes");
     for (unsigned i = 0; i < VT_CAUSE_COUNT; i++) {
         vt_buf_char(out, i ? ',' : '[');
         json_text(out, vt_cause_name((enum vt_cause)i));
     }
     vt_buf_char(out, ']');
-    NAME(out, "words");
+    VT_JSON_NAME(out, "words");
     vt_add_words_json(out);
     vt_buf_char(out, '}');
 }
 
 static void json_exec(struct vt_buf *out, const struct vt_exec_info *exec)
 {
-    FIRST(out, "path");
+    VT_JSON_FIRST(out, "path");
     json_text(out, exec->path);
-    NAME(out, "program");
+    VT_JSON_NAME(out, "program");
     json_text(out, vt_program_type_text(exec->type));
-    NAME(out, "bits");
+    VT_JSON_NAME(out, "bits");
     vt_buf_dec(out, exec->class_bits);
-    NAME(out, "left");
+    VT_JSON_NAME(out, "left");
     vt_buf_dec(out, exec->left_space);
     vt_buf_char(out, '}');
 }
@@ -336,18 +292,18 @@ static void json_exit(struct vt_buf *out, const struct vt_exit_info *info, bool 
         vt_buf_str(&how, "killed by "), vt_add_signal(&how, WTERMSIG(info->wait_status));
     else
         vt_buf_printf(&how, "exited %d", WEXITSTATUS(info->wait_status));
-    FIRST(out, "how");
+    VT_JSON_FIRST(out, "how");
     json_text(out, vt_buf_cstr(&how));
     out->failed |= how.failed;
     vt_buf_deinit(&how);
-    NAME(out, "name");
+    VT_JSON_NAME(out, "name");
     json_text(out, info->name);
-    NAME(out, "root");
-    json_bool(out, info->root);
-    NAME(out, "lifetime");
-    json_int(out, info->lifetime_ns);
-    NAME(out, "exactness");
-    json_exactness(out, &info->exactness);
+    VT_JSON_NAME(out, "root");
+    vt_json_bool(out, info->root);
+    VT_JSON_NAME(out, "lifetime");
+    vt_json_int(out, info->lifetime_ns);
+    VT_JSON_NAME(out, "exactness");
+    vt_json_exactness(out, &info->exactness);
     vt_buf_char(out, '}');
 }
 
@@ -356,12 +312,12 @@ static void json_fault(struct vt_buf *out, const struct vt_event *event)
     struct vt_buf text = {0};
 
     vt_add_fault(&text, event);
-    FIRST(out, "text"); /* its names are escaped as it is made */
+    VT_JSON_FIRST(out, "text"); /* its names are escaped as it is made */
     vt_escape_json(out, text.data, text.length);
     out->failed |= text.failed;
     vt_buf_deinit(&text);
     if (event->fault->has_addr) {
-        NAME(out, "addr");
+        VT_JSON_NAME(out, "addr");
         json_hex(out, event->fault->addr);
     }
     vt_buf_char(out, '}');
@@ -377,10 +333,10 @@ static void json_extra(struct vt_buf *out, const struct vt_event *event)
     } else if (event->fault) {
         json_fault(out, event);
     } else if (event->cause == VT_CAUSE_FORK || event->cause == VT_CAUSE_THREAD) {
-        FIRST(out, "parent");
-        json_int(out, event->parent);
-        NAME(out, "shares");
-        json_bool(out, event->shares_space);
+        VT_JSON_FIRST(out, "parent");
+        vt_json_int(out, event->parent);
+        VT_JSON_NAME(out, "shares");
+        vt_json_bool(out, event->shares_space);
         vt_buf_char(out, '}');
     }
 }
@@ -449,9 +405,9 @@ static uint32_t tell_object(struct vt_sink *sink, const struct vt_object *object
     if (fresh) {
         vt_buf_char(&html->bytes, RECORD_OBJECT);
         vt_buf_char(&html->bytes, object->type == VT_OBJECT_FILE);
-        put(&html->bytes, object->dev_major);
-        put(&html->bytes, object->dev_minor);
-        put(&html->bytes, object->inode);
+        vt_buf_varint(&html->bytes, object->dev_major);
+        vt_buf_varint(&html->bytes, object->dev_minor);
+        vt_buf_varint(&html->bytes, object->inode);
         put_name(html, object->name);
     }
     return number + 1;
@@ -471,7 +427,7 @@ static uint32_t tell_state(struct vt_sink *sink, const struct vt_region *region)
         vt_buf_char(&html->bytes, (char)region->prot);
         vt_buf_char(&html->bytes, (char)region->flags);
         vt_buf_char(&html->bytes, (char)region->kind);
-        put(&html->bytes, object);
+        vt_buf_varint(&html->bytes, object);
     }
     return number;
 }
@@ -492,9 +448,9 @@ static uint32_t tell_thread(struct vt_sink *sink, const struct vt_event *event)
     }
     html->sps[number] = 0;
     vt_buf_char(&html->bytes, RECORD_THREAD);
-    put(&html->bytes, (uint32_t)event->pid);
-    put(&html->bytes, (uint32_t)event->tid);
-    put(&html->bytes, event->space);
+    vt_buf_varint(&html->bytes, (uint32_t)event->pid);
+    vt_buf_varint(&html->bytes, (uint32_t)event->tid);
+    vt_buf_varint(&html->bytes, event->space);
     return number;
 }
 
@@ -524,7 +480,7 @@ static uint32_t tell_call(struct vt_sink *sink, const struct vt_call *call)
         vt_buf_char(&html->bytes, RECORD_CALL);
         put_name(html, call->name);
         put_name(html, vt_abi_name(call->abi));
-        put(&html->bytes, call->arg_count);
+        vt_buf_varint(&html->bytes, call->arg_count);
         for (unsigned i = 0; i < call->arg_count; i++)
             put_name(html, call->arg_names ? call->arg_names[i] : "");
     }
@@ -535,10 +491,10 @@ static void json_source(struct vt_buf *out, const char *file, unsigned line)
 {
     if (!file)
         return;
-    NAME(out, "file");
+    VT_JSON_NAME(out, "file");
     json_text(out, file);
     if (line) {
-        NAME(out, "line");
+        VT_JSON_NAME(out, "line");
         vt_buf_dec(out, line);
     }
 }
@@ -549,19 +505,19 @@ static void tell_frame(struct vt_sink *sink, const struct vt_frame *frame)
     struct vt_buf *out = &html->record;
 
     uint32_t object = tell_object(sink, frame->object);
-    FIRST(out, "id");
+    VT_JSON_FIRST(out, "id");
     vt_buf_dec(out, frame->id);
-    NAME(out, "object");
+    VT_JSON_NAME(out, "object");
     vt_buf_dec(out, object);
-    NAME(out, "address");
+    VT_JSON_NAME(out, "address");
     json_hex(out, frame->address);
-    NAME(out, "name");
+    VT_JSON_NAME(out, "name");
     json_text(out, frame->function);
-    NAME(out, "offset");
+    VT_JSON_NAME(out, "offset");
     json_hex(out, frame->offset);
     json_source(out, frame->file, frame->line);
     if (frame->inlined_count) {
-        NAME(out, "inlined");
+        VT_JSON_NAME(out, "inlined");
         for (size_t i = 0; i < frame->inlined_count; i++) {
             vt_buf_str(out, i ? ",{\"name\":" : "[{\"name\":");
             json_text(out, frame->inlined[i].function);
@@ -588,10 +544,10 @@ static void tell_stack(struct vt_sink *sink, const struct vt_stack *stack)
         tell_frame(sink, stack->frames[i]);
     }
     vt_buf_char(&html->bytes, RECORD_STACK);
-    put(&html->bytes, stack->id);
-    put(&html->bytes, stack->frame_count);
+    vt_buf_varint(&html->bytes, stack->id);
+    vt_buf_varint(&html->bytes, stack->frame_count);
     for (size_t i = 0; i < stack->frame_count; i++)
-        put(&html->bytes, stack->frames[i]->id);
+        vt_buf_varint(&html->bytes, stack->frames[i]->id);
     const char *end = vt_stack_end_text(stack->end);
     put_name(html, end);
 }
@@ -630,11 +586,11 @@ static void put_parts(struct vt_buf *out, const struct vt_change *change,
                 continue;
             }
             vt_buf_char(out, (char)part->kind);
-            put(out, start - change->start);
-            put(out, end - start);
+            vt_buf_varint(out, start - change->start);
+            vt_buf_varint(out, end - start);
         }
         if (!pass)
-            put(out, count);
+            vt_buf_varint(out, count);
     }
 }
 
@@ -662,18 +618,18 @@ static void put_change(struct vt_sink *sink, struct vt_buf *out, const struct vt
     }
     vt_buf_char(out, (char)bits);
     put_address(html, out, change->start);
-    put(out, units(change->end - change->start));
+    vt_buf_varint(out, units(change->end - change->start));
     if (change->op == VT_CHANGE_MOVED)
         put_signed(
             out, (uint64_t)((int64_t)units(change->before.start) - (int64_t)units(change->start)));
     if (change->op != VT_CHANGE_MADE)
-        put(out, tell_state(sink, &change->before));
+        vt_buf_varint(out, tell_state(sink, &change->before));
     if (change->op != VT_CHANGE_GONE)
-        put(out, tell_state(sink, &change->after));
+        vt_buf_varint(out, tell_state(sink, &change->after));
     if (region->object && region->object->type == VT_OBJECT_FILE)
-        put(out, region->offset);
+        vt_buf_varint(out, region->offset);
     if (detail->image) {
-        put(out, tell_object(sink, detail->image));
+        vt_buf_varint(out, tell_object(sink, detail->image));
         put_parts(out, change, detail);
     }
 }
@@ -746,11 +702,12 @@ static int html_event(struct vt_sink *sink, const struct vt_event *event, struct
     has |= extra.length ? HAS_EXTRA : 0;
 
     /* Made apart: what is told once has to stand before the event that needs it. */
-    put(out, has);
+    vt_buf_varint(out, has);
     put_signed(out, (uint64_t)(event->time_ns - html->time_ns));
-    put(out, thread);
-    put(out, event->cause == VT_CAUSE_CALL && event->call ? FIRST_CALL + call : event->cause);
-    put(out, event->change_count);
+    vt_buf_varint(out, thread);
+    vt_buf_varint(out,
+                  event->cause == VT_CAUSE_CALL && event->call ? FIRST_CALL + call : event->cause);
+    vt_buf_varint(out, event->change_count);
     for (size_t i = 0; i < event->change_count; i++)
         put_change(sink, out, &event->changes[i], event->details ? &event->details[i] : &no_detail);
     if (event->cause == VT_CAUSE_CALL && event->call)
@@ -760,13 +717,13 @@ static int html_event(struct vt_sink *sink, const struct vt_event *event, struct
         html->sps[thread] = event->sp;
     }
     if (has & HAS_STACK)
-        put(out, event->stack->id);
+        vt_buf_varint(out, event->stack->id);
     if (has & HAS_HEAP)
-        put(out, units(event->heap_bytes));
+        vt_buf_varint(out, units(event->heap_bytes));
     if (has & HAS_TOTAL)
         put_signed(out, units(event->mapped_bytes) - mapped);
     if (has & HAS_GAP)
-        put(out, event->seq);
+        vt_buf_varint(out, event->seq);
     vt_buf_char(&html->bytes, RECORD_EVENT);
     vt_buf_add(&html->bytes, out->data, out->length);
     html->bytes.failed |= out->failed || extra.failed;
@@ -803,17 +760,17 @@ static int html_end(struct vt_sink *sink, const struct vt_summary *summary, stru
     struct vt_buf *out = &html->record;
 
     (void)err;
-    FIRST(out, "duration");
-    json_int(out, summary->duration_ns);
-    NAME(out, "events");
+    VT_JSON_FIRST(out, "duration");
+    vt_json_int(out, summary->duration_ns);
+    VT_JSON_NAME(out, "events");
     vt_buf_dec(out, summary->events);
-    NAME(out, "processes");
+    VT_JSON_NAME(out, "processes");
     vt_buf_dec(out, summary->processes);
-    NAME(out, "threads");
+    VT_JSON_NAME(out, "threads");
     vt_buf_dec(out, summary->threads);
-    NAME(out, "exactness");
-    json_exactness(out, &summary->exactness);
-    NAME(out, "interrupted");
+    VT_JSON_NAME(out, "exactness");
+    vt_json_exactness(out, &summary->exactness);
+    VT_JSON_NAME(out, "interrupted");
     json_text(out, summary->interrupted);
     vt_buf_char(out, '}');
     put_json(html, RECORD_END);

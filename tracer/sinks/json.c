@@ -48,3 +48,20 @@ void vt_json_text(struct vt_buf *out, const char *bytes)
     else
         vt_buf_str(out, "null");
 }
+
+void vt_json_exactness(struct vt_buf *out, const struct vt_exactness *exact)
+{
+    VT_JSON_FIRST(out, "stops");
+    vt_buf_dec(out, exact->stops);
+    VT_JSON_NAME(out, "compared");
+    vt_buf_dec(out, exact->compared);
+    VT_JSON_NAME(out, "agreed");
+    vt_buf_dec(out, exact->agreed);
+    VT_JSON_NAME(out, "resyncs");
+    vt_buf_dec(out, exact->resyncs);
+    VT_JSON_NAME(out, "uncertain");
+    vt_buf_dec(out, exact->uncertain);
+    VT_JSON_NAME(out, "lost");
+    vt_buf_dec(out, exact->lost);
+    vt_buf_char(out, '}');
+}

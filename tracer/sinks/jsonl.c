@@ -45,23 +45,6 @@ static void put_time(struct vt_buf *out, int64_t unix_ns)
     vt_buf_printf(out, "\"%s.%09dZ\"", text, (int)ns);
 }
 
-static void put_exactness(struct vt_buf *out, const struct vt_exactness *exact)
-{
-    vt_buf_str(out, "{\"stops\":");
-    vt_buf_dec(out, exact->stops);
-    VT_JSON_NAME(out, "compared");
-    vt_buf_dec(out, exact->compared);
-    VT_JSON_NAME(out, "agreed");
-    vt_buf_dec(out, exact->agreed);
-    VT_JSON_NAME(out, "resyncs");
-    vt_buf_dec(out, exact->resyncs);
-    VT_JSON_NAME(out, "uncertain");
-    vt_buf_dec(out, exact->uncertain);
-    VT_JSON_NAME(out, "lost");
-    vt_buf_dec(out, exact->lost);
-    vt_buf_char(out, '}');
-}
-
 static void put_call(struct vt_buf *out, const struct vt_call *call)
 {
     const char *separator = "";
@@ -402,7 +385,7 @@ static void put_exit(struct vt_buf *out, const struct vt_exit_info *info, bool d
     VT_JSON_NAME(out, "lifetime");
     vt_json_int(out, info->lifetime_ns);
     VT_JSON_NAME(out, "exactness");
-    put_exactness(out, &info->exactness);
+    vt_json_exactness(out, &info->exactness);
     if (info->totals) {
         VT_JSON_NAME(out, "totals");
         put_totals(out, info->totals);
@@ -649,7 +632,7 @@ static int jsonl_end(struct vt_sink *sink, const struct vt_summary *summary, str
     VT_JSON_NAME(out, "threads");
     vt_buf_dec(out, summary->threads);
     VT_JSON_NAME(out, "exactness");
-    put_exactness(out, &summary->exactness);
+    vt_json_exactness(out, &summary->exactness);
     VT_JSON_NAME(out, "interrupted");
     vt_json_text(out, summary->interrupted);
     vt_buf_str(out, "}\n");

@@ -1,5 +1,5 @@
 /*
- * protobuf.c - hides varints, tags, and that a message's length stands before
+ * protobuf.c - hides tags, and that a message's length stands before
  * it: one byte is left for it, and the message is moved on if that is too short.
  */
 #include "sinks/protobuf.h"
@@ -8,39 +8,21 @@
 
 enum wire { VARINT = 0, LENGTH_DELIMITED = 2 };
 
-#define VARINT_MOST 10
-
-static size_t encode(uint8_t to[VARINT_MOST], uint64_t value)
-{
-    size_t length = 0;
-    for (; value >= 0x80; value >>= 7)
-        to[length++] = (uint8_t)(value | 0x80);
-    to[length++] = (uint8_t)value;
-    return length;
-}
-
-static void put_varint(struct vt_buf *out, uint64_t value)
-{
-    char *to = vt_buf_room(out, VARINT_MOST);
-    if (to)
-        out->length += encode((uint8_t *)to, value);
-}
-
 static void put_tag(struct vt_buf *out, unsigned field, enum wire wire)
 {
-    put_varint(out, (uint64_t)field << 3 | wire);
+    vt_buf_varint(out, (uint64_t)field << 3 | wire);
 }
 
 void vt_pb_number(struct vt_buf *out, unsigned field, uint64_t value)
 {
     put_tag(out, field, VARINT);
-    put_varint(out, value);
+    vt_buf_varint(out, value);
 }
 
 void vt_pb_bytes(struct vt_buf *out, unsigned field, const void *bytes, size_t length)
 {
     put_tag(out, field, LENGTH_DELIMITED);
-    put_varint(out, length);
+    vt_buf_varint(out, length);
     vt_buf_add(out, bytes, length);
 }
 
@@ -58,10 +40,10 @@ size_t vt_pb_begin(struct vt_buf *out, unsigned field)
 
 void vt_pb_end(struct vt_buf *out, size_t begun)
 {
-    uint8_t length[VARINT_MOST];
+    uint8_t length[VT_VARINT_MOST];
     if (out->failed) /* `begun` need not be there */
         return;
-    size_t size = out->length - begun, digits = encode(length, size);
+    size_t size = out->length - begun, digits = vt_varint(length, size);
     if (digits > 1) {
         if (!vt_buf_room(out, digits - 1))
             return;
