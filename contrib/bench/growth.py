@@ -118,6 +118,11 @@ def measure_all(options, scratch):
     return results
 
 
+def highest(points):
+    return max(statistics.median(by_field["cpu"]) for _, costs in points
+               for by_field in costs.values())
+
+
 def draw(results, picture, runs):
     import matplotlib
     matplotlib.use("Agg")
@@ -153,9 +158,13 @@ def draw(results, picture, runs):
                 if field == "cpu" and name != "floor":
                     ratio = measure.median_ratio(costs[name]["cpu"], costs["floor"]["cpu"])
                     text = f"{ratio:.2f}x"
-                axis.annotate(text, (value, height), (0, 7 if name == "recording" else -14),
-                              textcoords="offset points", ha="center", fontsize=8.5,
-                              color=colour, bbox={"color": "white", "pad": 0.5}, zorder=1.5)
+                place = {"xytext": (0, 7 if name == "recording" else -14), "ha": "center"}
+                floor = statistics.median(costs["floor"]["cpu"])
+                if name == "text" and field == "cpu" and height - floor < 0.1 * highest(points):
+                    place = {"xytext": (8, -4), "ha": "left"}  # the floor's mark is below it
+                axis.annotate(text, (value, height), textcoords="offset points", fontsize=8.5,
+                              color=colour, bbox={"color": "white", "pad": 0.5}, zorder=1.5,
+                              **place)
         axis.set_xscale("log")
         axis.set_xlim(values[0] / 1.9, values[-1] * 1.9)
         axis.set_xticks(values)
