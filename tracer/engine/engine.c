@@ -57,11 +57,20 @@ struct ready {
     int status;
 };
 
+/*
+ * The kernel looks for a status from the same end of its list each time, and passes over those that
+ * are stopped by taking a lock of each. So the ones at that end, if they are busy, keep the others
+ * waiting unless all that are ready are now and then taken before any is let go; and doing so each
+ * time would cost the square of their number. This many waits a tracee lie between.
+ */
+#define FAIR 16
+
 #define BUCKETS 4096 /* more tracees than this merely share buckets */
 
 struct vt_engine {
     struct entry *buckets[BUCKETS];
     size_t count;
+    size_t waits; /* since all that were ready were taken */
     size_t missed;
     size_t patched;
     bool filter;    /* stops at calls come from the seccomp filter */
@@ -825,10 +834,11 @@ int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_err
                 return 2;
             if (next.tid < 0)
                 return vt_error_errno(err, errno, "cannot wait for the traced threads");
-            /* All that are ready come before the busiest comes again. */
             engine->queue_head = engine->queue_count = 0;
-            if (engine->count > 1)
+            if (++engine->waits > FAIR * engine->count) {
+                engine->waits = 0;
                 drain(engine);
+            }
         }
         *stop = (struct vt_stop){.time_ns = vt_clock_ns()};
         if (classify(engine, next.tid, next.status, stop))
