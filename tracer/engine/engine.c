@@ -39,16 +39,18 @@ struct patch {
 struct entry {
     struct vt_tracee tracee; /* first, so that a tracee is its entry */
     struct entry *next;      /* in its bucket */
-    bool started;            /* its START has been told */
-    bool child;              /* it came with its creator, and was not attached to */
-    bool known;              /* a thread of its process has started, now or before */
-    bool stopped;
-    bool in_call;       /* resumed TO_RETURN; its RETURN is to come */
-    bool drop_return;   /* the next return is of no interest (of the exec that was told) */
-    bool fresh_attach;  /* attached, and no call has been seen from its entry on */
-    bool missed;        /* attached, and not stopped when the others of its process were */
-    bool group_stopped; /* to be left stopped by the next resume (PTRACE_LISTEN) */
-    int signal;         /* to be delivered by the next resume */
+    struct entry *next_running;
+    struct entry **running_at; /* where that list points to it; null: stopped */
+    bool started;              /* its START has been told */
+    bool child;                /* it came with its creator, and was not attached to */
+    bool known;                /* a thread of its process has started, now or before */
+    bool stopped;              /* changed by set_stopped() alone */
+    bool in_call;              /* resumed TO_RETURN; its RETURN is to come */
+    bool drop_return;          /* the next return is of no interest (of the exec that was told) */
+    bool fresh_attach;         /* attached, and no call has been seen from its entry on */
+    bool missed;               /* attached, and not stopped when the others of its process were */
+    bool group_stopped;        /* to be left stopped by the next resume (PTRACE_LISTEN) */
+    int signal;                /* to be delivered by the next resume */
     struct patch patch;
 };
 
@@ -65,12 +67,19 @@ struct ready {
  */
 #define FAIR 16
 
+/* From so many tracees on a look at all of them costs more than one at each of a few. */
+#define CROWD 16
+#define FEW   4
+
 #define BUCKETS 4096 /* more tracees than this merely share buckets */
 
 struct vt_engine {
     struct entry *buckets[BUCKETS];
     size_t count;
-    size_t waits; /* since all that were ready were taken */
+    struct entry *running; /* as far as is known: those that are not stopped */
+    size_t running_count;
+    bool look_at_all; /* the next wait is for all tracees, not for a few */
+    size_t waits;     /* since all that were ready were taken */
     size_t missed;
     size_t patched;
     bool filter;    /* stops at calls come from the seccomp filter */
@@ -152,6 +161,27 @@ static struct entry **find(struct vt_engine *engine, pid_t tid)
     return at;
 }
 
+static void set_stopped(struct vt_engine *engine, struct entry *e, bool stopped)
+{
+    e->stopped = stopped;
+    if (stopped == !e->running_at)
+        return;
+    if (stopped) {
+        *e->running_at = e->next_running;
+        if (e->next_running)
+            e->next_running->running_at = e->running_at;
+        e->running_at = NULL;
+        engine->running_count--;
+    } else {
+        e->next_running = engine->running;
+        if (e->next_running)
+            e->next_running->running_at = &e->next_running;
+        e->running_at = &engine->running;
+        engine->running = e;
+        engine->running_count++;
+    }
+}
+
 static struct entry *add(struct vt_engine *engine, pid_t tid)
 {
     struct entry *e = calloc(1, sizeof(*e));
@@ -161,6 +191,7 @@ static struct entry *add(struct vt_engine *engine, pid_t tid)
     struct entry **at = find(engine, tid);
     e->next = *at;
     *at = e;
+    set_stopped(engine, e, false);
     engine->count++;
     return e;
 }
@@ -170,6 +201,7 @@ static void take_out(struct vt_engine *engine, struct entry *e)
 {
     struct entry **at = find(engine, e->tracee.tid);
     *at = e->next;
+    set_stopped(engine, e, true);
     engine->count--;
     engine->missed -= e->missed;
     engine->patched -= e->patch.active;
@@ -576,7 +608,7 @@ static void cont(struct vt_engine *engine, struct entry *e)
     bool to_return = e->in_call || e->drop_return || !engine->filter;
     int signal = e->signal;
     e->signal = 0;
-    e->stopped = false;
+    set_stopped(engine, e, false);
     int how = to_return ? PTRACE_SYSCALL : PTRACE_CONT;
     if (e->group_stopped) { /* stays stopped, and its going on will be reported */
         e->group_stopped = false;
@@ -584,7 +616,7 @@ static void cont(struct vt_engine *engine, struct entry *e)
         signal = 0;
     }
     if (insist(engine, how, e->tracee.tid, 0, (unsigned long)signal) && errno != ESRCH) {
-        e->stopped = true; /* as it was, to be left so */
+        set_stopped(engine, e, true); /* as it was, to be left so */
         e->signal = signal;
     }
 }
@@ -629,7 +661,8 @@ static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_s
         return true;
     }
     if (info.op != PTRACE_SYSCALL_INFO_EXIT) {
-        e->stopped = false; /* killed meanwhile: it is in its last stop, which is to be told yet */
+        set_stopped(engine, e,
+                    false); /* killed meanwhile: it is in its last stop, which is to be told yet */
         return false;
     }
     bool wanted = e->in_call;
@@ -753,7 +786,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         return false;
     }
     stop->tracee = &e->tracee;
-    e->stopped = true;
+    set_stopped(engine, e, true);
     int event = status >> 16;
     int signal = WSTOPSIG(status);
     bool tell = false;
@@ -815,7 +848,35 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     return tell;
 }
 
-int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_error *err)
+/*
+ * In a crowd of which only a few threads of one process run: a status of one of these, without a look
+ * at the others. Waits for the one that is in a call, since it is that on which the others depend.
+ * 0: there is none to be had so. The death of one that is stopped is not noticed meanwhile.
+ */
+static pid_t wait_few(struct vt_engine *engine, int *status)
+{
+    const struct entry *caller = NULL;
+    pid_t pid = engine->running ? engine->running->tracee.pid : 0;
+    if (engine->count < CROWD || engine->running_count > FEW || engine->look_at_all)
+        return 0;
+    for (const struct entry *e = engine->running; e; e = e->next_running)
+        if (e->tracee.pid != pid)
+            return 0;
+    for (const struct entry *e = engine->running; e; e = e->next_running) {
+        if (e->in_call && !caller) {
+            caller = e;
+            continue;
+        }
+        pid_t tid = waitpid(e->tracee.tid, status, __WALL | WNOHANG);
+        if (tid > 0)
+            return tid;
+        if (e->in_call) /* two of them: either may be the first */
+            return 0;
+    }
+    return caller ? waitpid(caller->tracee.tid, status, __WALL) : 0;
+}
+
+int vt_engine_wait(struct vt_engine *engine, bool brief, struct vt_stop *stop, struct vt_error *err)
 {
     for (;;) {
         struct ready next;
@@ -827,7 +888,10 @@ int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_err
         } else {
             if (!engine->count)
                 return 2;
-            next.tid = wait_any(&next.status, 0);
+            next.tid = brief ? wait_few(engine, &next.status) : 0;
+            engine->look_at_all = next.tid < 0;
+            if (!next.tid || (next.tid < 0 && errno == ECHILD))
+                next.tid = wait_any(&next.status, 0);
             if (next.tid < 0 && errno == EINTR)
                 return 1;
             if (next.tid < 0 && errno == ECHILD)

@@ -100,8 +100,13 @@ bool vt_engine_missed(const struct vt_engine *engine, pid_t pid);
  * Wait for the next stop. Returns 0; 1 if a signal interrupted the wait (look
  * at what it was, and call again); 2 if no tracee is left; negative on failure:
  * then the tracees can only be left.
+ *
+ * `brief`: a signal will interrupt the wait within a moment, and threads wait for the return of a
+ * call. Then a crowd of tracees is not all looked at each time, and what a stopped one of another
+ * process does (it can only be killed) may be told that moment later.
  */
-int vt_engine_wait(struct vt_engine *engine, struct vt_stop *stop, struct vt_error *err);
+int vt_engine_wait(struct vt_engine *engine, bool brief, struct vt_stop *stop,
+                   struct vt_error *err);
 
 /* Let a thread go on from its stop. A thread that died meanwhile is no failure. */
 void vt_engine_resume(struct vt_engine *engine, struct vt_tracee *tracee, enum vt_resume how);

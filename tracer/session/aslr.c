@@ -135,7 +135,7 @@ static void end(struct gather *g, pid_t pid)
     struct vt_stop stop;
     int rc;
     kill(pid, SIGKILL);
-    while ((rc = vt_engine_wait(g->engine, &stop, NULL)) >= 0 && rc != 2) {
+    while ((rc = vt_engine_wait(g->engine, false, &stop, NULL)) >= 0 && rc != 2) {
         if (rc == 0 && stop.type == VT_STOP_GONE)
             return;
         if (rc == 0) /* on its way out */
@@ -154,7 +154,7 @@ static int launch(struct gather *g, struct vt_error *err)
     if (rc)
         return rc;
     do
-        rc = vt_engine_wait(g->engine, &stop, err);
+        rc = vt_engine_wait(g->engine, false, &stop, err);
     while (rc == 1);                          /* a signal of ours: looked at between launches */
     if (rc == 0 && stop.type == VT_STOP_GONE) /* killed by somebody else */
         return vt_error_set(err, EINTR, "%s was ended before it ran", how.argv[0]);

@@ -33,6 +33,8 @@
 
 /* How long a memory call may keep the others of its space waiting. */
 #define PATIENCE_NS (100 * 1000 * 1000)
+/* While threads wait for their turn: after how long to look around, and every 10 ms from then on. */
+#define BRIEF_NS (2 * 1000 * 1000)
 /* How long output may stay in a buffer while the program runs. */
 #define FLUSH_NS (50 * 1000 * 1000)
 
@@ -55,6 +57,7 @@ struct live {
     int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
     int64_t now_ns;   /* of the stop at hand */
     int64_t end_ns;   /* --duration; 0: none */
+    int64_t brief_ns; /* when to look around while threads wait for their turn */
     unsigned warned;
     struct rlimit files; /* RLIMIT_NOFILE as it was found */
     struct vt_error fatal;
@@ -984,9 +987,11 @@ static void set_alarm(struct live *live)
     int64_t when = live->end_ns;
     if (live->emitter.dirty)
         when = earlier(when, live->emitter.flushed_ns + FLUSH_NS);
-    for (struct vt_shared *s = live->waiting ? live->tasks.spaces : NULL; s; s = s->next)
-        if (s->turns.queue && s->turns.current)
-            when = earlier(when, s->turns.since_ns + PATIENCE_NS);
+    if (live->waiting) { /* not at each call: setting it is one, too */
+        if (live->brief_ns <= live->now_ns)
+            live->brief_ns = live->now_ns + BRIEF_NS;
+        when = earlier(when, live->brief_ns);
+    }
     vt_signals_alarm(when);
 }
 
@@ -996,7 +1001,7 @@ static void loop(struct live *live)
         struct vt_stop stop;
         struct vt_error err = {0};
         set_alarm(live);
-        int rc = vt_engine_wait(live->engine, &stop, &err);
+        int rc = vt_engine_wait(live->engine, live->waiting, &stop, &err);
         if (rc < 0) {
             fail(live, rc, &err);
             live->interrupted = "the trace failed";
