@@ -603,6 +603,14 @@ int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
 
 /* ---- stops --------------------------------------------------------------- */
 
+/* A group-stop is over when SIGKILL comes: the thread's last stop is to be told yet. */
+static bool has_left_group_stop(pid_t tid)
+{
+    siginfo_t info;
+    return !request(PTRACE_GETSIGINFO, tid, 0, (unsigned long)&info) &&
+           info.si_code >> 8 != PTRACE_EVENT_STOP;
+}
+
 static void cont(struct vt_engine *engine, struct entry *e)
 {
     bool to_return = e->in_call || e->drop_return || !engine->filter;
@@ -614,6 +622,8 @@ static void cont(struct vt_engine *engine, struct entry *e)
         e->group_stopped = false;
         how = PTRACE_LISTEN;
         signal = 0;
+        if (!request(how, e->tracee.tid, 0, 0) || has_left_group_stop(e->tracee.tid))
+            return;
     }
     if (insist(engine, how, e->tracee.tid, 0, (unsigned long)signal) && errno != ESRCH) {
         set_stopped(engine, e, true); /* as it was, to be left so */
