@@ -347,12 +347,15 @@ static void stop_tracer(struct run *run)
 static bool kill_victim(const struct run *run)
 {
     pid_t children[64];
-    size_t count;
+    size_t count, traced = 0;
 
     if (!(run->scenario->flags & A_CHILD))
         return kill_child_of(parent_of_program(run), run->program);
     count = children_of(run->program, children, LIVE_COUNT(children));
-    return count > 0 && kill_child_of(run->program, children[next_random() % count]);
+    for (size_t i = 0; i < count; i++) /* one from before the attach is not */
+        if (status_number(children[i], "TracerPid:", 10) == run->tracing.pid)
+            children[traced++] = children[i];
+    return traced > 0 && kill_child_of(run->program, children[next_random() % traced]);
 }
 
 /* Bring it into the state, then let it die. */
@@ -465,7 +468,7 @@ static void check_ends(struct run *run, int status)
         if (!json_true(end, "root"))
             continue;
         roots++;
-        if (json_number(record, "pid") != (uint64_t)run->program)
+        if (run->program && json_number(record, "pid") != (uint64_t)run->program)
             live_fail(result, "the program is %d, and the end is told of %" PRIu64,
                       (int)run->program, json_number(record, "pid"));
         if (strcmp(json_text(end, "how"), "detached") == 0) {
