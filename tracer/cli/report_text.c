@@ -15,6 +15,7 @@
 #define DEPTHS_MOST    5
 #define FRAMES_SHOWN   6
 #define OTHERS_MOST    16
+#define SPLITTERS_MOST 3
 
 typedef unsigned long long ull;
 
@@ -199,6 +200,36 @@ static void depths(struct cli_page *p, const struct vt_recorded_process *process
     }
 }
 
+/* The sites whose events raised the number of regions most: who splits them. */
+static void splitters(struct cli_page *p, const struct vt_report *r)
+{
+    const struct vt_site *last = NULL;
+    for (int shown = 0; shown < SPLITTERS_MOST; shown++) {
+        const struct vt_site *most = NULL;
+        for (size_t i = 0; i < r->site_count; i++) {
+            const struct vt_site *s = &r->sites[i];
+            /* Of equal ones the first; none that was shown. */
+            bool shown_already = last && (s->region_change > last->region_change ||
+                                          (s->region_change == last->region_change && s <= last));
+            if (s->region_change > 0 && !shown_already &&
+                (!most || s->region_change > most->region_change))
+                most = s;
+        }
+        if (!most)
+            break;
+        cli_text(p, "%s %s +%lld", last ? "," : "         raised most by", most->cause,
+                 (long long)most->region_change);
+        if (most->stack) {
+            cli_text(p, " (");
+            cli_stack(p, most->stack, 3);
+            cli_text(p, ")");
+        }
+        last = most;
+    }
+    if (last)
+        cli_line(p);
+}
+
 static void facts(struct cli_page *p, const struct vt_recording_info *info,
                   const struct vt_report *r)
 {
@@ -225,6 +256,7 @@ static void facts(struct cli_page *p, const struct vt_recording_info *info,
         cli_text(p, ", vm.max_map_count is %lld", (long long)info->max_map_count);
     cli_text(p, "; the kernel may count more, it keeps apart what is alike here");
     cli_line(p);
+    splitters(p, r);
     depths(p, r->process);
 }
 
