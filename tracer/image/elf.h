@@ -85,7 +85,8 @@ bool vt_elf_is_load(const struct vt_elf *elf, vt_addr start, uint64_t length, ui
  * The kind of the page at file address `vaddr` (page-aligned, without bias)
  * of a mapping: file_backed with the file's byte `offset` there, or anonymous.
  * *end receives where that kind ends at the latest (page-aligned file
- * address, above vaddr). The rules:
+ * address; above vaddr, but for the last page of all, above which there is none).
+ * The rules:
  *   PROT_NONE is RESERVE;
  *   executable, and not in a segment that is writable and not executable, is TEXT;
  *   file-backed, in a writable segment and with the offset that this segment
