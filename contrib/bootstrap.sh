@@ -7,7 +7,9 @@ usage() {
     cat <<'END'
 usage: sh contrib/bootstrap.sh run [PROGRAM [ARG...]]   install what is needed, build, trace PROGRAM
                                                         (without one: a demonstration)
-       sh contrib/bootstrap.sh test [PRESET]            install, build, run all tests
+       sh contrib/bootstrap.sh test [PRESET [OPTION...]]
+                                                        install, build, run all tests, or those
+                                                        that the options choose (of ctest)
        sh contrib/bootstrap.sh build [PRESET]           install, build
 Presets are those of CMakePresets.json: release (default), dev, asan, ci, ci-asan, ci-clang.
 Builds go to build/PRESET.
@@ -140,10 +142,11 @@ build)
     ;;
 test)
     preset=${1:-release}
+    [ $# -eq 0 ] || shift
     install $build_packages $test_packages
     build "$preset" -DVASTRACE_TESTS=ON
     say "testing build/$preset"
-    exec ctest --test-dir "$here/build/$preset" -j "$jobs" --output-on-failure --no-tests=error
+    exec ctest --test-dir "$here/build/$preset" -j "$jobs" --output-on-failure --no-tests=error "$@"
     ;;
 -h | --help | help)
     usage

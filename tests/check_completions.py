@@ -20,7 +20,7 @@ OPTION = re.compile(r"^  (?:-(?P<short>\w), |    )--(?P<long>[\w-]+)(?: (?P<valu
 
 def output(command, **more):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8",
-                          stdin=subprocess.DEVNULL, timeout=120, **more).stdout
+                          stdin=subprocess.DEVNULL, timeout=600, **more).stdout
 
 
 class Command:

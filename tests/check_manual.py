@@ -17,7 +17,7 @@ OPTION = re.compile(r"^  (?:-(?P<short>\w), |    )--(?P<long>[\w-]+)(?P<value> \
 
 def run(*command, **more):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, encoding="utf-8", timeout=120, **more)
+                          stdin=subprocess.DEVNULL, encoding="utf-8", timeout=600, **more)
 
 
 # ---- what there is ---------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Browser:
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, condition, what, seconds=60):
+    def wait(self, condition, what, seconds=300):
         """Until the JavaScript expression is true."""
         end = time.monotonic() + seconds
         while not self.run("return Boolean(" + condition + ")"):

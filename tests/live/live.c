@@ -22,7 +22,7 @@
 #include "json.c"
 #include "replay.c"
 
-enum { DEFAULT_SECONDS = 60, MOST_ARGUMENTS = 64, TEXT = 1024 };
+enum { MOST_ARGUMENTS = 64, TEXT = 1024 };
 
 /* --- running --- */
 
@@ -137,7 +137,7 @@ static void run(struct live_result *result, const struct live_options *options,
         fail_msg("fork: %s", strerror(errno));
     if (pid == 0)
         become(result->directory, options, argv);
-    result->status = await(pid, result, options->seconds ? options->seconds : DEFAULT_SECONDS);
+    result->status = await(pid, result, options->seconds ? options->seconds : LIVE_PATIENCE);
     snprintf(path, sizeof path, "%s/out", result->directory);
     result->out = read_whole(path, &result->out_length);
     snprintf(path, sizeof path, "%s/err", result->directory);

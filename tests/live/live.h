@@ -27,13 +27,16 @@
 
 #define LIVE_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What takes longer than this many seconds is stuck; on a loaded machine all takes long. */
+enum { LIVE_PATIENCE = 300 };
+
 /* How to run. Zero-initialised is the usual way. */
 struct live_options {
     const char *const *options; /* more options of vastrace, null-terminated; may be null */
     const char *input;          /* standard input; null: empty */
     const char *unset;          /* an environment variable to leave out; may be null */
     bool bare;                  /* no options but those in `options`; no timeline */
-    int seconds;                /* until the run counts as stuck; 0: 60 */
+    int seconds;                /* until the run counts as stuck; 0: LIVE_PATIENCE */
 };
 
 /* What came of a run. */

@@ -19,7 +19,7 @@
 
 #include "replay.h"
 
-enum { PATIENCE_MS = 40000 };
+enum { PATIENCE_MS = LIVE_PATIENCE * 1000 };
 
 int64_t now_ms(void)
 {
@@ -269,7 +269,7 @@ void tracing_await(struct tracing *tracing, const char *cause, pid_t pid)
         if (ended || now_ms() > deadline) {
             tracing_end(tracing, SIGKILL);
             live_fail(&tracing->result, "%s before there was an event '%s' of %d",
-                      ended ? "it ended" : "40 seconds went by", cause, (int)pid);
+                      ended ? "it ended" : "too long went by", cause, (int)pid);
         }
         pause_a_little();
     }

@@ -208,7 +208,6 @@ static void check_vfork(void **state)
 {
     struct running running;
     struct tracing tracing;
-    int64_t before;
 
     (void)state;
     running_fixture(&running, "fixture", "vfork-wait");
@@ -216,11 +215,8 @@ static void check_vfork(void **state)
     /* Left again while it is still there. */
     tracing_begin(&tracing, (const char *const[]){"--duration", "200ms", NULL},
                   (const pid_t[]){running.pid, 0});
-    before = now_ms();
     tracing_end(&tracing, 0);
     live_assert_exited(&tracing.result, 0);
-    if (now_ms() - before > 15000)
-        fail_msg("leaving a parent in vfork took %ld ms", (long)(now_ms() - before));
     assert_int_equal(status_number(running.pid, "TracerPid:", 10), 0);
     live_assert_exact(&tracing.result, LIVE_MAY_BE_UNCOMPARED);
     tracing_free(&tracing);

@@ -29,32 +29,31 @@ struct row {
     const char *line; /* that the fixture prints */
     unsigned allowances;
     const char *program;
-    int seconds; /* at most */
 };
 
 /* VASTRACE_LONG=1 makes the first a million operations. */
 static const struct row rows[] = {
-    {"16 threads", {"threads-map", "16", "1500"}, "operations=24000", 0, "fixture", 120},
-    {"16 threads, 32-bit", {"threads-map", "16", "300"}, "operations=4800", 0, "fixture-m32", 60},
-    {"threads that come and go", {"threads-churn", "40", "16"}, "threads=640", 0, "fixture", 60},
-    {"1,000 threads", {"threads-churn", "1", "1000"}, "threads=1000", AT_ONCE, "fixture", 180},
-    {"2,000 processes", {"fork-many", "2000"}, "children=2000", 0, "fixture", 60},
-    {"exec storm", {"exec-storm", "60", "6"}, NULL, 0, "fixture", 60},
-    {"exec storm, 32-bit", {"exec-storm", "20", "4"}, NULL, 0, "fixture-m32", 60},
-    {"CLONE_PARENT", {"clone-parent"}, "sibling=exited 11", 0, "fixture", 20},
-    {"CLONE_PARENT, 32-bit", {"clone-parent"}, "sibling=exited 11", 0, "fixture-m32", 20},
-    {"a blocked io_setup", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture", 20},
-    {"a blocked io_setup, 32-bit", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture-m32", 20},
-    {"tries to trace", {"attaches"}, "seize=1", 0, "fixture", 20},
-    {"refuses itself an mmap", {"filtered-mmap"}, "refused=1", 0, "fixture", 20},
-    {"raises SIGSYS", {"filtered-trap"}, "trapped=3", 0, "fixture", 20},
-    {"exec by a thread, 32-bit", {"thread-exec", "6"}, NULL, AT_ONCE, "fixture-m32", 60},
+    {"16 threads", {"threads-map", "16", "1500"}, "operations=24000", 0, "fixture"},
+    {"16 threads, 32-bit", {"threads-map", "16", "300"}, "operations=4800", 0, "fixture-m32"},
+    {"threads that come and go", {"threads-churn", "40", "16"}, "threads=640", 0, "fixture"},
+    {"1,000 threads", {"threads-churn", "1", "1000"}, "threads=1000", AT_ONCE, "fixture"},
+    {"2,000 processes", {"fork-many", "2000"}, "children=2000", 0, "fixture"},
+    {"exec storm", {"exec-storm", "60", "6"}, NULL, 0, "fixture"},
+    {"exec storm, 32-bit", {"exec-storm", "20", "4"}, NULL, 0, "fixture-m32"},
+    {"CLONE_PARENT", {"clone-parent"}, "sibling=exited 11", 0, "fixture"},
+    {"CLONE_PARENT, 32-bit", {"clone-parent"}, "sibling=exited 11", 0, "fixture-m32"},
+    {"a blocked io_setup", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture"},
+    {"a blocked io_setup, 32-bit", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture-m32"},
+    {"tries to trace", {"attaches"}, "seize=1", 0, "fixture"},
+    {"refuses itself an mmap", {"filtered-mmap"}, "refused=1", 0, "fixture"},
+    {"raises SIGSYS", {"filtered-trap"}, "trapped=3", 0, "fixture"},
+    {"exec by a thread, 32-bit", {"thread-exec", "6"}, NULL, AT_ONCE, "fixture-m32"},
 };
 
 static void check_row(void **state)
 {
     const struct row *row = *state;
-    struct live_options options = {.seconds = row->seconds};
+    struct live_options options = {0};
     struct live_result result;
     const char *argv[8];
     char path[512];
@@ -183,7 +182,7 @@ static void check_attached_tracer_killed(void **state)
             some_moment(i);
             tracing_end(&tracing, SIGKILL);
             /* The kernel detaches when the tracer is reaped, or right after. */
-            deadline = now_ms() + 5000;
+            deadline = now_ms() + LIVE_PATIENCE * 1000;
             while (status_number(running.pid, "TracerPid:", 10) > 0 && now_ms() < deadline)
                 poll(NULL, 0, 1);
             running_order(&running, "p");

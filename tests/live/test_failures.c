@@ -427,7 +427,7 @@ static const char *check_run(struct run *run, const struct run *normal, const st
 /* The program that was attached to goes on as if nothing had been. */
 static void check_attached(struct running *running, const struct run *run)
 {
-    int64_t deadline = now_ms() + 5000;
+    int64_t deadline = now_ms() + LIVE_PATIENCE * 1000;
 
     while (status_number(running->pid, "TracerPid:", 10) > 0 && now_ms() < deadline)
         poll(NULL, 0, 1);

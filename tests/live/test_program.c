@@ -380,10 +380,10 @@ static int milliseconds(void)
     return (int)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 
-/* Read the terminal until this text has come, 30 seconds at most. */
+/* Read the terminal until this text has come. */
 static void await_text(struct terminal *terminal, const char *text)
 {
-    int deadline = milliseconds() + 30000;
+    int deadline = milliseconds() + LIVE_PATIENCE * 1000;
 
     for (;;) {
         struct pollfd ready = {.fd = terminal->master, .events = POLLIN};
@@ -408,10 +408,10 @@ static void await_text(struct terminal *terminal, const char *text)
     }
 }
 
-/* The shell's next word, 30 seconds at most. What the terminal shows is read meanwhile. */
+/* The shell's next word. What the terminal shows is read meanwhile. */
 static void await_news(struct terminal *terminal, char what, int detail)
 {
-    int deadline = milliseconds() + 30000;
+    int deadline = milliseconds() + LIVE_PATIENCE * 1000;
     char pair[2];
 
     for (;;) {

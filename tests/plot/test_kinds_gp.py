@@ -93,7 +93,7 @@ class Gnuplot(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             check=True,
-            timeout=60,
+            timeout=600,
         )
         with contextlib.closing(sqlite3.connect(base + ".vas")) as db:
             totals = db.execute(
@@ -107,7 +107,7 @@ class Gnuplot(unittest.TestCase):
         out = f"{base}.{ending}"
         settings = f"csv='{base}.csv'; out='{out}'" + (f"; pid={pid}" if pid else "")
         result = subprocess.run(
-            ["gnuplot", "-e", settings, SCRIPT], capture_output=True, timeout=120
+            ["gnuplot", "-e", settings, SCRIPT], capture_output=True, timeout=600
         )
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         return out

@@ -80,7 +80,7 @@ class Traced:
                 + list(command[1:]),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=120,
+                timeout=600,
             )
             if result.returncode == 125:
                 raise AssertionError(f"{command}: {result.stderr.decode()}")
@@ -109,7 +109,7 @@ def draw(trace, *words):
 def start(arguments, **more):
     """The program itself, as a process: its status and what it wrote."""
     result = subprocess.run(
-        [sys.executable, SCRIPT, *arguments], capture_output=True, timeout=120, **more
+        [sys.executable, SCRIPT, *arguments], capture_output=True, timeout=600, **more
     )
     return result.returncode, result.stderr.decode()
 
@@ -276,7 +276,7 @@ class Reading(unittest.TestCase):
             f'"{VASTRACE}" -q -F jsonl -o - -- /bin/sh -c "echo one; echo two; printf three" | '
             f'"{sys.executable}" "{SCRIPT}" -o "{out}"'
         )
-        result = subprocess.run(["/bin/bash", "-c", command], capture_output=True, timeout=60)
+        result = subprocess.run(["/bin/bash", "-c", command], capture_output=True, timeout=600)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"skipped 3 lines that are no record", result.stderr)
         self.assertEqual(matplotlib.image.imread(out).ndim, 3)

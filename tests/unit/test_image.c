@@ -1332,7 +1332,7 @@ static void expect_refused(pid_t pid, const struct vt_region *region, int errnum
     struct vt_error err = {0};
     int fd;
 
-    alarm(20); /* a FIFO would be waited for without end */
+    alarm(300); /* a FIFO would be waited for without end */
     fd = vt_image_open(pid, region, &err);
     alarm(0);
     assert_int_equal(fd, -errnum);

@@ -435,7 +435,7 @@ static void tell_counter(struct perfetto *p, const struct process *process, uint
 static void tell_counters(struct perfetto *p, struct process *process, uint64_t mapped)
 {
     tell_counter(p, process, &process->mapped_track, "mapped", &process->mapped, mapped);
-    for (uint8_t kind = 0; kind < VT_KIND_COUNT; kind++) {
+    for (unsigned kind = 0; kind < VT_KIND_COUNT; kind++) {
         char name[40] = "mapped: ";
         strcat(name, vt_kind_name(kind)); /* the longest is "thread-stack" */
         tell_counter(p, process, &process->kind_tracks[kind], name, &process->told[kind],
