@@ -2,6 +2,7 @@
  * test_unwind.c - unwind tables of files, sound and malformed; and the unwinder
  * on this very process, whose frames libgcc's unwinder knows as well.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
 #include <setjmp.h>
@@ -370,11 +371,31 @@ struct seen {
     size_t libgcc_count;
 };
 
-/* A frame as libgcc tells it. (backtrace(3) is the same, but sanitizers put a frame of theirs in.) */
+/*
+ * As backtrace(3) finds them, into which sanitizers put a frame of theirs. libunwind, which is
+ * linked here, has functions of the same names.
+ */
+static struct {
+    _Unwind_Reason_Code (*backtrace)(_Unwind_Trace_Fn, void *);
+    _Unwind_Ptr (*ip_of)(struct _Unwind_Context *);
+} libgcc;
+
+static void find_libgcc(void)
+{
+    void *library = dlopen("libgcc_s.so.1", RTLD_NOW);
+
+    if (!library)
+        skip();
+    *(void **)&libgcc.backtrace = dlsym(library, "_Unwind_Backtrace");
+    *(void **)&libgcc.ip_of = dlsym(library, "_Unwind_GetIP");
+    assert_true(libgcc.backtrace && libgcc.ip_of);
+}
+
+/* A frame as libgcc tells it. */
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *argument)
 {
     struct seen *seen = argument;
-    vt_addr ip = _Unwind_GetIP(context);
+    vt_addr ip = libgcc.ip_of(context);
 
     if (ip && seen->libgcc_count < VT_COUNTOF(seen->libgcc)) /* 0: past the last one */
         seen->libgcc[seen->libgcc_count++] = ip;
@@ -393,7 +414,7 @@ static FUNCTION void look(struct seen *seen)
                                 REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
 
     seen->libgcc_count = 0;
-    _Unwind_Backtrace(note_frame, seen);
+    libgcc.backtrace(note_frame, seen);
     getcontext(&context);
     for (size_t i = 0; i < VT_COUNTOF(order); i++)
         registers.values[i] = (uint64_t)context.uc_mcontext.gregs[order[i]];
@@ -450,6 +471,7 @@ static void test_own_stack(void **state)
     struct seen seen;
 
     (void)state;
+    find_libgcc();
     dl_iterate_phdr(note_image, &own);
     unwinder = vt_unwinder_create(64);
     assert_non_null(unwinder);

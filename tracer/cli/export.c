@@ -45,6 +45,7 @@ static bool is_same_file(const char *a, const char *b)
 
 static bool ends_with(const char *text, const char *ending)
 {
+    /* NOLINTNEXTLINE(*NonNullParamChecker): an option that takes a word has one */
     size_t length = strlen(text), size = strlen(ending);
     return length >= size && !strcmp(text + length - size, ending);
 }
@@ -88,6 +89,7 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     }
     if (output->measure == VT_MEASURE_LIVE && !a->at)
         a->at = "end"; /* after the last event nothing is mapped */
+    /* NOLINTNEXTLINE(*NonNullParamChecker): as above */
     if (strcmp(output->path, "-") != 0 && is_same_file(a->run, output->path)) {
         cli_error("export: \"%s\" is the recording itself, which would be lost; name another "
                   "file with -o",

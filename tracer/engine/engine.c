@@ -692,6 +692,7 @@ static void take_over(struct vt_engine *engine, struct entry **leader, pid_t for
                       struct vt_stop *stop)
 {
     struct entry *old = *leader, *thread = *find(engine, former);
+    /* NOLINTNEXTLINE(*NullDereference): the leader stands in the table, as find() has it */
     if (!thread || former == old->tracee.tid)
         return;
     stop->replaced = old->tracee.user;

@@ -199,6 +199,7 @@ int vt_procmap_range(struct vt_procmap *map, struct vt_objects *objects, vt_addr
         rc = vt_procmap_query(map, objects, at, true, &told);
         if (map->no_query)
             return vt_procmap_read(map, objects, regions, err);
+        /* NOLINTNEXTLINE(*UndefinedBinaryOperatorResult): 0 says that it was told */
         if (rc || told.vma.start >= end)
             break;
         rc = vt_regions_add(regions, &told.vma);

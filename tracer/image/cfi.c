@@ -326,6 +326,7 @@ static uint64_t calculate(unsigned operation, uint64_t a, uint64_t b, unsigned b
     case DW_OP_shr:
         return b < bits ? a >> b : 0;
     case DW_OP_shra:
+        /* NOLINTNEXTLINE(*UndefinedBinaryOperatorResult): bits are 32 or 64 */
         return (uint64_t)(x >> (b < bits ? b : bits - 1));
     case DW_OP_eq:
         return x == y;

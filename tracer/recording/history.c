@@ -95,6 +95,7 @@ static int add(struct search *s, enum vt_history_op op, const struct vt_region *
             return -ENOMEM;
         h->count++;
     }
+    /* NOLINTNEXTLINE(*NullDereference): there was room for more than none */
     h->entries[at] = entry;
     s->found++;
     s->last = at;

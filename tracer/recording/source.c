@@ -121,6 +121,7 @@ int vt_source_scan(struct vt_source *source, enum vt_table table, const char *co
     vt_buf_deinit(&sql);
     if (rc)
         return rc;
+    /* NOLINTNEXTLINE(*CallAndMessage): 0 says that there is one */
     for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++)
         vt_db_bind(statement, i + 1, numbers[i]);
     source->scan = &scan;

@@ -196,7 +196,7 @@ static int64_t read_max_map_count(void)
     long value = -1;
     FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
     if (file) {
-        if (fscanf(file, "%ld", &value) != 1)
+        if (fscanf(file, "%ld", &value) != 1) /* NOLINT(cert-err34-c): the kernel wrote it */
             value = -1;
         fclose(file);
     }

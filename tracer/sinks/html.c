@@ -716,7 +716,7 @@ static int html_event(struct vt_sink *sink, const struct vt_event *event, struct
         put_signed(out, event->sp - html->sps[thread]);
         html->sps[thread] = event->sp;
     }
-    if (has & HAS_STACK)
+    if (event->stack)
         vt_buf_varint(out, event->stack->id);
     if (has & HAS_HEAP)
         vt_buf_varint(out, units(event->heap_bytes));

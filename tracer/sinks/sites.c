@@ -124,6 +124,7 @@ static int forget_dead(struct vt_sites *sites)
     size_t kept = 0;
     for (size_t i = 0; i < sites->count; i++) {
         struct vt_site *site = &sites->sites[i];
+        /* NOLINTNEXTLINE(*NullDereference): what is counted is there */
         struct vt_origin *origin = &sites->origins[site->origin];
         if (site->live || vt_site_bytes(sites, site, VT_MEASURE_PEAK)) {
             sites->sites[kept++] = *site;
@@ -154,6 +155,7 @@ static int make_room(struct vt_sites *sites)
     sites->slot_count = wanted;
     for (size_t i = 0; i < sites->count; i++) {
         const struct vt_site *site = &sites->sites[i];
+        /* NOLINTNEXTLINE(*NullDereference): as above */
         *site_slot(sites, site->origin, site->object, site->kind) = (uint32_t)i + 1;
     }
     return 0;
