@@ -21,6 +21,13 @@ struct vt_error {
     char text[768]; /* one line, NUL-terminated, safe for a terminal once escaped */
 };
 
+/* As good as zeroed, at each of many calls: clearing all of the text would cost more than they do. */
+static inline void vt_error_clear(struct vt_error *err)
+{
+    err->errnum = 0;
+    err->text[0] = '\0';
+}
+
 /*
  * Describe a failure: errnum is a positive errno value, fmt a complete clause
  * without a final newline. A null err is allowed and drops the text.

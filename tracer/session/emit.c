@@ -89,7 +89,8 @@ static void give_up(struct vt_emitter *emitter, size_t i, int rc, const struct v
 /* Do something with each sink that is still there. */
 #define FOR_EACH_SINK(emitter, call)                                                               \
     for (size_t i_ = 0; i_ < (emitter)->config->sink_count; i_++) {                                \
-        struct vt_error err = {0};                                                                 \
+        struct vt_error err;                                                                       \
+        vt_error_clear(&err);                                                                      \
         struct vt_sink *sink = (emitter)->config->sinks[i_];                                       \
         if ((emitter)->outlet->sink_gone[i_])                                                      \
             continue;                                                                              \

@@ -713,7 +713,8 @@ static void on_return(struct live *live, const struct vt_stop *stop)
     bool ordered = leave_call(live, thread);
     struct vt_outcome outcome = vt_memcall_outcome(&thread->call, stop);
     outcome.read_implies_exec = thread->persona & READ_IMPLIES_EXEC;
-    struct vt_error err = {0};
+    struct vt_error err;
+    vt_error_clear(&err);
     int rc = 0;
     bool hold = is_held(live) || !ordered;
     if (!hold)
@@ -999,7 +1000,8 @@ static void loop(struct live *live)
 {
     while (!live->stop) {
         struct vt_stop stop;
-        struct vt_error err = {0};
+        struct vt_error err;
+        vt_error_clear(&err);
         set_alarm(live);
         int rc = vt_engine_wait(live->engine, live->waiting, &stop, &err);
         if (rc < 0) {
