@@ -33,6 +33,7 @@ class Row:
 
 def tracers(options, scratch):
     calls = "mmap,munmap,mprotect,mremap,brk"
+    cpu = str(max(os.sched_getaffinity(0)))
     strace = ["strace", "--seccomp-bpf", "-f", "-qq", "-o", os.path.join(scratch, "strace"),
               "-e", "trace=" + calls]
     return [
@@ -42,6 +43,8 @@ def tracers(options, scratch):
         Tracer("jsonl", measure.vastrace(options, scratch, "jsonl")),
         Tracer("vas", measure.vastrace(options, scratch, "vas")),
         Tracer("-k", measure.vastrace(options, scratch, "txt", "-k")),
+        Tracer("text --cpu", measure.vastrace(options, scratch, "txt", "--cpu", cpu)),
+        Tracer("vas --cpu", measure.vastrace(options, scratch, "vas", "--cpu", cpu)),
         Tracer("strace", strace),
         Tracer("strace -k", strace + ["-k"], slow=True, skips={
             "512 threads": "too few calls a thread to tell them from its start",
