@@ -25,8 +25,10 @@ static void *find(const void *items, size_t count, size_t size, uint64_t id,
         else
             high = middle;
     }
+    if (low == count)
+        return NULL;
     const char *found = (const char *)items + low * size;
-    return low < count && id_of(found) == id ? (void *)found : NULL;
+    return id_of(found) == id ? (void *)found : NULL;
 }
 
 static uint64_t object_id(const void *object)

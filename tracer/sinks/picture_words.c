@@ -146,7 +146,8 @@ vt_pic_text vt_pic_counts(struct vt_pic_sketch *s, size_t low, size_t high, unsi
         }
         vt_buf_str(&s->texts, used ? ", " : "");
         vt_buf_str(&s->texts, text);
-        memcpy(text, next, sizeof(text));
+        if (more)
+            memcpy(text, next, sizeof(text));
     }
     return vt_pic_text_end(s, start);
 }
