@@ -363,6 +363,19 @@ static const char *const headlines[VT_FINDING_COUNT] = {
     [VT_FINDING_LIMIT] = "the number of regions came near its limit",
 };
 
+/* "64K of anon at 7f..." */
+static void what(struct cli_page *p, const struct vt_region *region)
+{
+    cli_size(p, size_of(region));
+    cli_text(p, " of %s", vt_kind_name(region->kind));
+    if (region->object) {
+        cli_text(p, " ");
+        cli_object(p, region);
+    }
+    cli_text(p, " at ");
+    cli_range(p, region->start, region->end);
+}
+
 static void evidence(struct cli_page *p, const struct vt_finding *f)
 {
     switch (f->type) {
@@ -374,25 +387,11 @@ static void evidence(struct cli_page *p, const struct vt_finding *f)
                  (ull)f->event);
         break;
     case VT_FINDING_DESTROYED:
-        cli_size(p, size_of(&f->region));
-        cli_text(p, " of %s", vt_kind_name(f->region.kind));
-        if (f->region.object) {
-            cli_text(p, " ");
-            cli_object(p, &f->region);
-        }
-        cli_text(p, " at ");
-        cli_range(p, f->region.start, f->region.end);
+        what(p, &f->region);
         cli_text(p, " went with #%llu", (ull)f->event);
         break;
     case VT_FINDING_WRITE_EXEC:
-        cli_size(p, size_of(&f->region));
-        cli_text(p, " of %s", vt_kind_name(f->region.kind));
-        if (f->region.object) {
-            cli_text(p, " ");
-            cli_object(p, &f->region);
-        }
-        cli_text(p, " at ");
-        cli_range(p, f->region.start, f->region.end);
+        what(p, &f->region);
         cli_text(p, " since #%llu", (ull)f->event);
         break;
     case VT_FINDING_LOOP:
