@@ -107,21 +107,21 @@ static unsigned char *read_image(const struct vt_elf_file *file, size_t *size)
     if (!lengths[0]) /* .debug_info */
         return NULL;
     for (size_t i = 0; i < WANTED; i++) {
-        if (!lengths[i] || lengths[i] > IMAGE_BYTES_MAX - end)
+        if (!lengths[i] || lengths[i] >= IMAGE_BYTES_MAX - end)
             continue;
         sections[i + 1] = (GElf_Shdr){.sh_name = (GElf_Word)named,
                                       .sh_type = SHT_PROGBITS,
                                       .sh_offset = end,
                                       .sh_size = lengths[i]};
         named += (size_t)snprintf(names + named, sizeof(names) - named, ".debug_%s", wanted[i]) + 1;
-        end = vt_round_up(end + lengths[i], 8);
+        /* With a 0 behind it: libdw reads strings up to one, come what may. */
+        end = vt_round_up(end + lengths[i] + 1, 8);
     }
     sections[HEADERS - 1] = (GElf_Shdr){
         .sh_type = SHT_STRTAB, .sh_offset = 4096 - sizeof(names), .sh_size = sizeof(names)};
-    unsigned char *image = malloc((size_t)end);
+    unsigned char *image = calloc(1, (size_t)end);
     if (!image)
         return NULL;
-    memset(image, 0, 4096);
     memcpy(image + 4096 - sizeof(names), names, sizeof(names));
     for (size_t i = 0; i < WANTED; i++) {
         GElf_Shdr *section = &sections[i + 1];
