@@ -250,7 +250,7 @@ bool vt_space_may_undo_growth(const struct vt_space *space, const struct vt_memo
     return false;
 }
 
-/* As vt_space_grow(), from a map that has been read already. */
+/* As vt_space_grow(), from a map, or a part of one, that has been read already. */
 static int grow_from_told(struct vt_space *space, struct vt_changes *changes)
 {
     size_t at = 0;
@@ -258,9 +258,9 @@ static int grow_from_told(struct vt_space *space, struct vt_changes *changes)
         vt_addr low = space->growers[i];
         if (vt_layout_find(space->layout, low - 1))
             continue;
-        while (at < space->told.count && space->told.items[at].end <= low - 1)
+        while (at < space->told.count && space->told.items[at].end <= low)
             at++;
-        if (at < space->told.count && space->told.items[at].start <= low - 1) {
+        if (at < space->told.count && space->told.items[at].start < low) {
             int rc = extend_down(space, i, space->told.items[at].start, changes);
             if (rc)
                 return rc;
@@ -324,10 +324,14 @@ static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end,
     }
     for (size_t i = 0; i < space->told.count; i++)
         consider(space, tid, &space->told.items[i]);
+    size_t from = changes ? changes->count : 0;
+    /* What a stack grew by since it was looked at last is a part of it, and grows on. */
+    rc = grow_from_told(space, changes);
+    if (rc)
+        return vt_error_errno(err, -rc, "cannot store a memory map");
     /* [vsyscall] is told only by the whole map, and cannot be changed: see procmap.h. */
     if (end < UINT64_MAX || start)
         end = vt_min(end, (vt_addr)1 << 63);
-    size_t from = changes ? changes->count : 0;
     rc = vt_layout_assign(space->layout, start, end, space->told.items, space->told.count, changes);
     if (!rc)
         rc = changes ? watch_growers(space, changes, from) : find_growers(space);
@@ -428,9 +432,11 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     rc = vt_procmap_open(&child->kernel, tid);
     if (rc)
         return rc == -ESRCH ? 1 : open_error(tid, -rc, err);
+    rc = find_growers(child);
+    if (rc)
+        return vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
-    rc = assign(child, tid, 0, UINT64_MAX, NULL, err);
-    return rc;
+    return assign(child, tid, 0, UINT64_MAX, NULL, err);
 }
 
 int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *changes,
