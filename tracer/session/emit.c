@@ -393,7 +393,17 @@ int vt_emitter_init(struct vt_emitter *emitter, const struct vt_session_config *
     pthread_cond_init(&outlet->idle, NULL);
     emitter->front = &outlet->batches[0];
     outlet->back = &outlet->batches[1];
-    return 0;
+    /* Room from the start: an event without changes, too, points to where they would be. */
+    int rc = 0;
+    for (size_t i = 0; i < VT_COUNTOF(outlet->batches) && !rc; i++) {
+        struct vt_batch *batch = &outlet->batches[i];
+        rc = vt_reserve((void **)&batch->changes.items, &batch->changes.capacity, BATCH,
+                        sizeof(*batch->changes.items));
+        if (!rc)
+            rc = vt_reserve((void **)&batch->details, &batch->detail_capacity, BATCH,
+                            sizeof(*batch->details));
+    }
+    return rc;
 }
 
 void vt_emitter_deinit(struct vt_emitter *emitter)
