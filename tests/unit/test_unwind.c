@@ -30,6 +30,8 @@
 #endif
 #define KEEP() __asm__ volatile("" ::: "memory")
 
+extern const char __executable_start; /* the linker's */
+
 static struct vt_unwind_tables *tables_of(const char *path, int expected)
 {
     struct vt_unwind_tables *tables;
@@ -128,6 +130,36 @@ static void test_malformed(void **state)
     (void)state;
     for (size_t p = 0; p < VT_COUNTOF(paths); p++)
         damage(paths[p], 150);
+}
+
+/* A return address in a column that no architecture has: libunwind would take it for an index. */
+static void test_wild_return_column(void **state)
+{
+    /* Version 1, "zR", alignments 1 and -8, the return column, one byte: PC-relative, 4 bytes. */
+    static const unsigned char usual[] = {1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x1b};
+    enum { COLUMN = 6, WILD = 230 };
+    struct vt_unwind_tables *tables = NULL;
+    int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), changed = 0;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(fstat(in, &st), 0);
+    unsigned char *bytes = malloc((size_t)st.st_size), *end = bytes + st.st_size;
+    assert_non_null(bytes);
+    assert_int_equal(read(in, bytes, (size_t)st.st_size), st.st_size);
+    close(in);
+    for (unsigned char *at = bytes;
+         (at = memmem(at, (size_t)(end - at), usual, sizeof(usual))) != NULL; changed++)
+        at[COLUMN] = WILD;
+    assert_true(changed > 0);
+    int fd = memfd_create("wild", MFD_CLOEXEC);
+    assert_int_equal(write(fd, bytes, (size_t)st.st_size), st.st_size);
+    free(bytes);
+    assert_in_range(vt_unwind_tables_read(fd, NULL, &tables, NULL), 0, 1);
+    assert_true(!tables || !vt_unwind_tables_find(tables, (vt_addr)test_wild_return_column -
+                                                              (vt_addr)&__executable_start));
+    vt_unwind_tables_destroy(tables);
+    close(fd);
 }
 
 static char directory[] = "/tmp/vastrace-unwind.XXXXXX";
@@ -522,9 +554,13 @@ static void test_own_stack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),      cmocka_unit_test(test_debug_frame),
-        cmocka_unit_test(test_no_sections), cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_compressed),  cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_debug_frame),
+        cmocka_unit_test(test_no_sections),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_wild_return_column),
         cmocka_unit_test(test_own_stack),
     };
 

@@ -97,6 +97,9 @@ static bool next_entry(const unsigned char *bytes, size_t length, size_t *offset
     return !c.bad;
 }
 
+/* Of the architectures here x86-64's is the highest. libunwind takes any for an index of its own. */
+#define RETURN_COLUMN_MAX 16
+
 /* What is needed of a common information entry. */
 struct common {
     bool valid;
@@ -168,7 +171,7 @@ static void parse_common(struct vt_cursor c, bool eh, unsigned word, struct comm
         return; /* "eh" and the like: nothing of today */
     }
     common->instructions = after;
-    common->valid = !c.bad && !after.bad;
+    common->valid = !c.bad && !after.bad && common->return_register <= RETURN_COLUMN_MAX;
 }
 
 static size_t encoded_size(unsigned char encoding, unsigned word)
