@@ -671,8 +671,8 @@ static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_s
         return true;
     }
     if (info.op != PTRACE_SYSCALL_INFO_EXIT) {
-        set_stopped(engine, e,
-                    false); /* killed meanwhile: it is in its last stop, which is to be told yet */
+        /* Killed meanwhile: it is in its last stop, which is to be told yet. */
+        set_stopped(engine, e, false);
         return false;
     }
     bool wanted = e->in_call;

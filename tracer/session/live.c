@@ -118,12 +118,6 @@ static void lose_to(struct live *live, struct vt_process *process, int rc, const
     lose(live, process, &err);
 }
 
-/* A file of /proc could not be read; it is no loss if the process has ended. */
-static void note_unread(struct live *live, long rc)
-{
-    live->world.unreadable += rc < 0 && rc != -ESRCH;
-}
-
 /* ---- accounts ---------------------------------------------------------------------- */
 
 static void note_sp(struct vt_thread *thread, vt_addr sp)
@@ -419,7 +413,7 @@ static void describe_program(struct live *live, struct vt_thread *thread, char *
 {
     const struct vt_space *space = thread->shared->space;
     uint64_t phdr = 0;
-    note_unread(live, vt_proc_exe(thread->tracee->tid, path, size));
+    vt_world_note_unread(&live->world, vt_proc_exe(thread->tracee->tid, path, size));
     *info = (struct vt_exec_info){
         .path = path,
         .images = space->image_count,
@@ -429,7 +423,7 @@ static void describe_program(struct live *live, struct vt_thread *thread, char *
     int rc = vt_proc_auxv(thread->tracee->tid, AT_PHDR, 8, &phdr);
     if (rc == 1)
         rc = vt_proc_auxv(thread->tracee->tid, AT_PHDR, 4, &phdr);
-    note_unread(live, rc);
+    vt_world_note_unread(&live->world, rc);
     const struct vt_placed *image = vt_space_image_at(space, phdr);
     if (image) {
         info->type = image->elf->program_type;

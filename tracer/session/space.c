@@ -303,7 +303,7 @@ void vt_space_destroy(struct vt_space *space)
 static int read_marks(struct vt_space *space, pid_t tid, vt_addr *start_brk, vt_addr *start_stack)
 {
     int rc = vt_proc_marks(tid, start_brk, start_stack);
-    space->world->unreadable += rc < 0 && rc != -ESRCH;
+    vt_world_note_unread(space->world, rc);
     return rc;
 }
 

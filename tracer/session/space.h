@@ -5,6 +5,8 @@
 #ifndef SESSION_SPACE_H
 #define SESSION_SPACE_H
 
+#include <errno.h>
+
 #include <sys/types.h>
 
 #include "engine/procmap.h"
@@ -20,6 +22,12 @@ struct vt_world {
     uint64_t page;
     uint64_t unreadable; /* files that should have been read and remembered, and could not be */
 };
+
+/* A file of /proc could not be read, by this result; it is no loss if the process has ended. */
+static inline void vt_world_note_unread(struct vt_world *world, long rc)
+{
+    world->unreadable += rc < 0 && rc != -ESRCH;
+}
 
 /* An ELF image where it was loaded. */
 struct vt_placed {

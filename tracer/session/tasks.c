@@ -22,12 +22,6 @@ struct vt_lineage_node {
     struct vt_lineage_node *next;
 };
 
-/* A file of /proc could not be read; it is no loss if the process has ended. */
-static void note_unread(struct vt_tasks *tasks, long rc)
-{
-    tasks->world->unreadable += rc < 0 && rc != -ESRCH;
-}
-
 static struct vt_process **bucket(struct vt_tasks *tasks, pid_t pid)
 {
     return &tasks->processes[(unsigned)pid % VT_TASK_BUCKETS];
@@ -86,7 +80,7 @@ void vt_tasks_remove_process(struct vt_tasks *tasks, struct vt_process *process)
 void vt_tasks_name(struct vt_tasks *tasks, struct vt_process *process, pid_t tid)
 {
     char path[4096];
-    note_unread(tasks, vt_proc_exe(tid, path, sizeof(path)));
+    vt_world_note_unread(tasks->world, vt_proc_exe(tid, path, sizeof(path)));
     const char *slash = strrchr(path, '/');
     snprintf(process->name, sizeof(process->name), "%.*s", (int)sizeof(process->name) - 1,
              slash ? slash + 1 : path);
@@ -122,7 +116,7 @@ void vt_tasks_remove_thread(struct vt_tasks *tasks, struct vt_thread *thread)
 void vt_tasks_read_persona(struct vt_tasks *tasks, struct vt_thread *thread)
 {
     long persona = vt_proc_personality(thread->tracee->tid);
-    note_unread(tasks, persona);
+    vt_world_note_unread(tasks->world, persona);
     thread->persona = persona > 0 ? (unsigned long)persona : 0;
 }
 
