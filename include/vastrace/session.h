@@ -16,6 +16,8 @@ struct vt_session_config {
     size_t pid_count;
     bool all_syscalls;    /* stop at every call, not only at those that can change the map */
     unsigned stack_depth; /* take call stacks of at most this many frames; 0: none */
+    bool debug_files;     /* stacks: read source lines also from debug files apart from the mapped
+                             ones (in /usr/lib/debug, or from servers that DEBUGINFOD_URLS names) */
     bool verify;          /* compare the model with the kernel's map at every stop */
     bool no_aslr;         /* launch with personality(ADDR_NO_RANDOMIZE) */
     bool no_follow;       /* leave the events of children out (they run on unharmed) */

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = fuzz_fd(data, size);
     if (vt_elf_read(fd, &elf, &err))
         return 0;
-    struct vt_symbols *symbols = vt_symbols_create(fd, elf, "/nonexistent/program", "/nonexistent");
+    struct vt_symbols *symbols =
+        vt_symbols_create(fd, elf, "/nonexistent/program", "/nonexistent", true);
     FUZZ_CHECK(symbols);
     for (size_t i = 0; i < elf->segment_count && i < 4; i++) {
         const struct vt_elf_segment *s = &elf->segments[i];

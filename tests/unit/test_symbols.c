@@ -75,8 +75,8 @@ static vt_addr address_of(const char *symbol)
 }
 
 /* What is known of an address. The frame's strings are to be freed. */
-static void look(const char *path, const char *debug_directory, vt_addr address, bool interrupted,
-                 struct vt_frame *frame)
+static void look_into(const char *path, const char *debug_directory, bool debug_files,
+                      vt_addr address, bool interrupted, struct vt_frame *frame)
 {
     struct vt_symbols *symbols;
     struct vt_elf *elf;
@@ -85,12 +85,18 @@ static void look(const char *path, const char *debug_directory, vt_addr address,
     *frame = (struct vt_frame){.address = address, .interrupted = interrupted};
     assert_true(fd >= 0);
     assert_int_equal(vt_elf_read(fd, &elf, NULL), 0);
-    symbols = vt_symbols_create(fd, elf, path, debug_directory);
+    symbols = vt_symbols_create(fd, elf, path, debug_directory, debug_files);
     close(fd); /* it has its own */
     assert_non_null(symbols);
     assert_int_equal(vt_symbols_find(symbols, frame), 0);
     vt_symbols_destroy(symbols);
     vt_elf_destroy(elf);
+}
+
+static void look(const char *path, const char *debug_directory, vt_addr address, bool interrupted,
+                 struct vt_frame *frame)
+{
+    look_into(path, debug_directory, true, address, interrupted, frame);
 }
 
 static void assert_is(const struct vt_frame *frame, const char *function, uint64_t offset)
@@ -181,6 +187,12 @@ static void test_separate(void **state)
     look(program, debug, f16, true, &frame);
     assert_is(&frame, "f16", 0);
     assert_non_null(frame.file);
+    vt_frame_clear(&frame);
+
+    /* Only names, unless more was asked for. */
+    look_into(program, debug, false, f16, true, &frame);
+    assert_is(&frame, "f16", 0);
+    assert_null(frame.file);
     vt_frame_clear(&frame);
 }
 
@@ -563,6 +575,8 @@ static void test_server(void **state)
     setenv("DEBUGINFOD_URLS", url, 1);
     snprintf(cache, sizeof(cache), "%s/server/cache1", directory);
     setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+    look_into(program, "/nonexistent", false, f16, true, &frame);
+    bool unasked = !was_asked() && !frame.function;
     look(program, "/nonexistent", f16, true, &frame);
     bool asked = was_asked(), found = frame.function && !strcmp(frame.function, "f16") &&
                                       frame.file && strstr(frame.file, "/stacks.c");
@@ -585,6 +599,7 @@ static void test_server(void **state)
     fclose(told);
     if (!port)
         skip(); /* no Python, or no network here */
+    assert_true(unasked);
     assert_true(asked && found);
     assert_true(asked_again && refused);
 }

@@ -29,6 +29,7 @@ enum {
     OPTION_DURATION,
     OPTION_COLOR,
     OPTION_CPU,
+    OPTION_DEBUG_FILES,
 };
 
 static const struct cli_option options[] = {
@@ -38,6 +39,8 @@ static const struct cli_option options[] = {
     {'p', "pid", "PID", "attach to a running process with all its threads (may be repeated)"},
     {'k', "stacks", "[=DEPTH]",
      "with every change its call stack, at most DEPTH frames (128 if not given)"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL,
+     "with -k, take source lines from separate debug files too"},
     {'e', "events", "CAUSE,...", "show only these: names of system calls, exec, fork, fault, ..."},
     {OPTION_KINDS, "kinds", "KIND,...", "show only changes of these kinds"},
     {OPTION_ALL_SYSCALLS, "all-syscalls", NULL,
@@ -112,6 +115,9 @@ static bool parse_option(struct arguments *a, const struct cli_command *command,
         }
         a->config.stack_depth = (unsigned)number;
         return true;
+    case OPTION_DEBUG_FILES:
+        a->config.debug_files = true;
+        return true;
     case 'e':
         free(a->events);
         a->events = cli_causes(optarg);
@@ -166,6 +172,10 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
     if (a->config.one_cpu && a->pid_count) {
         cli_error("--cpu is for programs that vastrace starts; one that runs can be placed by "
                   "taskset -acp N PID");
+        return false;
+    }
+    if (a->config.debug_files && !a->config.stack_depth) {
+        cli_error("--debug-files is about the source lines of call stacks: give -k, too");
         return false;
     }
     if (!a->config.command && !a->pid_count) {

@@ -57,10 +57,11 @@ struct vt_symbols {
     const struct vt_elf *elf;
     char *path;
     char *debug_directory;
-    bool searched; /* for the debug file */
-    int debug_fd;  /* -1: there is none */
-    int names_fd;  /* of these two the one with the symbols */
-    Dwfl *dwfl;    /* holds the names' texts */
+    bool debug_files; /* as vt_symbols_create() has it */
+    bool searched;    /* for the debug file */
+    int debug_fd;     /* -1: there is none */
+    int names_fd;     /* of these two the one with the symbols */
+    Dwfl *dwfl;       /* holds the names' texts */
     bool read;
     bool info_read;
     struct vt_debug_info *info; /* null: there is none */
@@ -86,7 +87,7 @@ static int debug_file(struct vt_symbols *symbols)
     symbols->searched = true;
     if (vt_elf_file_init(&file, symbols->fd, NULL) == 0)
         symbols->debug_fd = vt_debug_file_open(&file, &search);
-    if (symbols->debug_fd < 0)
+    if (symbols->debug_fd < 0 && symbols->debug_files)
         symbols->debug_fd = vt_debug_file_ask(symbols->elf);
     return symbols->debug_fd;
 }
@@ -99,21 +100,25 @@ static bool has_section(int fd, const char *name)
     return vt_elf_file_init(&file, fd, NULL) == 0 && vt_elf_file_sections(&file, &name, 1, &found);
 }
 
-/* The file itself if it has the section, else its debug file, if that has it; else -1. */
-static int file_with(struct vt_symbols *symbols, const char *section)
+/*
+ * The file itself if it has the section, else its debug file, if that has it and may be looked
+ * into for it; else -1.
+ */
+static int file_with(struct vt_symbols *symbols, const char *section, bool apart)
 {
     if (has_section(symbols->fd, section))
         return symbols->fd;
-    return debug_file(symbols) >= 0 && has_section(symbols->debug_fd, section) ? symbols->debug_fd
-                                                                               : -1;
+    return apart && debug_file(symbols) >= 0 && has_section(symbols->debug_fd, section)
+               ? symbols->debug_fd
+               : -1;
 }
 
 static struct vt_debug_info *debug_info(struct vt_symbols *symbols)
 {
     if (!symbols->info_read) {
-        int fd = file_with(symbols, ".debug_info");
+        int fd = file_with(symbols, ".debug_info", symbols->debug_files);
         if (fd < 0)
-            fd = file_with(symbols, ".zdebug_info");
+            fd = file_with(symbols, ".zdebug_info", symbols->debug_files);
         symbols->info = fd >= 0 ? vt_debug_info_read(fd, symbols->debug_directory) : NULL;
         symbols->info_read = true;
     }
@@ -151,7 +156,7 @@ static Dwfl_Module *open_module(struct vt_symbols *symbols)
     static const Dwfl_Callbacks callbacks = {.find_elf = find_elf, .find_debuginfo = find_no_file};
     void **user;
 
-    symbols->names_fd = file_with(symbols, ".symtab");
+    symbols->names_fd = file_with(symbols, ".symtab", true);
     if (symbols->names_fd < 0)
         symbols->names_fd = symbols->fd; /* dynamic ones, and .gnu_debugdata */
     symbols->dwfl = dwfl_begin(&callbacks);
@@ -582,7 +587,7 @@ void vt_frame_clear(struct vt_frame *frame)
 }
 
 struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const char *path,
-                                     const char *debug_directory)
+                                     const char *debug_directory, bool debug_files)
 {
     struct vt_symbols *symbols = calloc(1, sizeof(*symbols));
 
@@ -592,6 +597,7 @@ struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const cha
     symbols->path = strdup(path);
     symbols->debug_directory = strdup(debug_directory);
     symbols->elf = elf;
+    symbols->debug_files = debug_files;
     symbols->debug_fd = -1;
     elf_version(EV_CURRENT);
     if (symbols->fd < 0 || !symbols->path || !symbols->debug_directory) {

@@ -1174,7 +1174,7 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     int rc = vt_emitter_init(&live->emitter, config);
     if (config->stack_depth)
         live->stacks = live->emitter.stacks = live->tasks.stacks =
-            vt_stacks_create(config->stack_depth);
+            vt_stacks_create(config->stack_depth, config->debug_files);
     if (rc || (config->stack_depth && !live->stacks) || !live->engine || !live->world.objects ||
         !live->world.images || !live->memory) {
         free_all(live);

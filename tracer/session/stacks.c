@@ -72,6 +72,7 @@ struct table {
 
 struct vt_stacks {
     unsigned depth;
+    bool debug_files;
     struct file *files; /* the last found first */
     struct place *places[SPACE_BUCKETS];
     struct vt_unwinder *pool[POOL_MAX];
@@ -444,15 +445,15 @@ void vt_stacks_forget(struct vt_stacks *stacks, const struct vt_space *space)
 
 /* ---- naming ------------------------------------------------------------------------- */
 
-static void name_frame(struct frame *frame)
+static void name_frame(struct vt_stacks *stacks, struct frame *frame)
 {
     struct file *file = frame->file;
 
     if (frame->named || !file || file->fd < 0)
         return;
     if (!file->symbols)
-        file->symbols =
-            vt_symbols_create(file->fd, file->elf, frame->frame.object->name, VT_DEBUG_DIRECTORY);
+        file->symbols = vt_symbols_create(file->fd, file->elf, frame->frame.object->name,
+                                          VT_DEBUG_DIRECTORY, stacks->debug_files);
     if (file->symbols) /* out of memory: a frame without names */
         vt_symbols_find(file->symbols, &frame->frame);
     frame->named = true;
@@ -466,7 +467,7 @@ void vt_stacks_name(struct vt_stacks *stacks, const struct vt_stack *nameless)
         return;
     stack->stack.id = ++stacks->stack_ids;
     for (size_t i = 0; i < stack->stack.frame_count; i++) {
-        name_frame(stack->frames[i]);
+        name_frame(stacks, stack->frames[i]);
         if (!stack->frames[i]->frame.id)
             stack->frames[i]->frame.id = ++stacks->frame_ids;
     }
@@ -474,13 +475,14 @@ void vt_stacks_name(struct vt_stacks *stacks, const struct vt_stack *nameless)
 
 /* ---- begin and end ----------------------------------------------------------------------------- */
 
-struct vt_stacks *vt_stacks_create(unsigned depth)
+struct vt_stacks *vt_stacks_create(unsigned depth, bool debug_files)
 {
     struct vt_stacks *stacks = calloc(1, sizeof(*stacks));
 
     if (!stacks)
         return NULL;
     stacks->depth = depth;
+    stacks->debug_files = debug_files;
     stacks->scratch = malloc(VT_STACK_MAX * sizeof(*stacks->scratch));
     if (!stacks->scratch) {
         free(stacks);

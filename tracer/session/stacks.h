@@ -12,8 +12,11 @@
 
 struct vt_stacks;
 
-/* `depth`: the most frames of a stack, cut to 1..VT_STACK_MAX. Null when out of memory. */
-struct vt_stacks *vt_stacks_create(unsigned depth);
+/*
+ * depth: the most frames of a stack, cut to 1..VT_STACK_MAX; debug_files: as vt_symbols_create()
+ * has it. Null when out of memory.
+ */
+struct vt_stacks *vt_stacks_create(unsigned depth, bool debug_files);
 void vt_stacks_destroy(struct vt_stacks *stacks); /* null is allowed */
 
 /*
