@@ -479,7 +479,109 @@ static void test_entries(void **state)
         vt_frame_clear(&frame);
     }
 }
+
+#define NAME ".byte 5\n.asciz \"in\"\n"
+#define LONG ".rept 3000\n.byte 4\n.quad 0\n.endr\n"
+
+/* Units on pages of their own, where an entry leads from one to another or is longer than a page. */
+static void test_far_units(void **state)
+{
+    static const struct {
+        const char *what;
+        const char *text;  /* in the first entry of the unit with the code, before its addresses */
+        const char *first; /* in the unit without code */
+        const char *second;
+        const char *form; /* of the inlined function's origin, */
+        const char *at;   /* and where that is */
+    } rows[] = {
+        {"near", "", "", "name: " NAME, "0x13", ".long name - unit\n"},
+        {"another unit", "", "name: " NAME, "", "0x10", ".long name - info\n"},
+        {"another unit, told late", "", "name: " NAME, "", "0x16",
+         ".byte 0x10\n.long name - info\n"},
+        {"a long first entry", ".rept 6000\n.byte 120\n.endr\n", "", "name: " NAME, "0x13",
+         ".long name - unit\n"},
+        {"a long unit", "", "", "name: " NAME LONG, "0x13", ".long name - unit\n"},
+    };
+    char program[128];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/far/program", directory);
+    for (size_t i = 0; i < 2 * VT_COUNTOF(rows); i++) {
+        struct vt_frame frame;
+        if (shell("mkdir -p %1$s/far && cd %1$s/far && "
+                  "printf '.text\n.globl main, outer\nmain:\nouter: nop\ninner: nop\n"
+                  "inner_end: xor %%%%eax, %%%%eax\nret\nouter_end:\n"
+                  ".section .debug_abbrev,\"\",@progbits\n"
+                  ".byte 1, 0x11, 1, 3, 8, 0x11, 1, 0x12, 7, 0, 0\n" /* unit: name, its code */
+                  ".byte 2, 0x2e, 1, 3, 8, 0x11, 1, 0x12, 7, 0, 0\n" /* function, likewise */
+                  ".byte 3, 0x1d, 0, 0x31, %6$s, 0x11, 1, 0x12, 7, 0, 0\n"
+                  ".byte 4, 0x34, 0, 0x1c, 7, 0, 0\n" /* a variable with a value */
+                  ".byte 5, 0x2e, 0, 3, 8, 0, 0\n"    /* what is inlined: its name */
+                  ".byte 6, 0x11, 1, 0, 0, 0\n"       /* unit without code */
+                  ".section .debug_info,\"\",@progbits\n"
+                  "info: .long first_end - first\n"
+                  "first: .2byte 4\n.long 0\n.byte 8, 6\n.zero 9000\n%4$s.zero 9000\nfirst_end:\n"
+                  "unit: .long unit_end - unit - 4\n"
+                  ".2byte 4\n.long 0\n.byte 8, 1\n%3$s.byte 0\n.quad outer, outer_end - outer\n"
+                  "%5$s"
+                  ".byte 2\n.asciz \"outer\"\n.quad outer, outer_end - outer\n"
+                  ".byte 3\n%7$s.quad inner, inner_end - inner\n.byte 0, 0\nunit_end:\n"
+                  ".section .debug_aranges,\"\",@progbits\n"
+                  ".long 44\n.2byte 2\n.long unit - info\n.byte 8, 0\n.long 0\n"
+                  ".quad outer, outer_end - outer, 0, 0\n"
+                  ".section .note.GNU-stack,\"\",@progbits\n' >a.s && "
+                  "cc -no-pie -o program a.s 2>/dev/null && %2$s program",
+                  directory, i % 2 ? ":" : "objcopy -R .debug_aranges", rows[i / 2].text,
+                  rows[i / 2].first, rows[i / 2].second, rows[i / 2].form, rows[i / 2].at))
+            skip(); /* no assembler */
+        vt_addr inner = address_in(program, "inner");
+        assert_true(inner > 0);
+        look(program, "/nonexistent", inner, true, &frame);
+        if (frame.inlined_count != 1 || strcmp(frame.inlined[0].function, "in") != 0)
+            fail_msg("%s: %zu inlined", rows[i / 2].what, frame.inlined_count);
+        vt_frame_clear(&frame);
+    }
+}
 #endif
+
+/* Lines of functions all over large units, of which only those are read that are asked for. */
+static void test_large(void **state)
+{
+    static const char *const ways[] = {
+        "-o program",
+        "-o program && objcopy -R .debug_aranges program",
+        "-gdwarf-4 -o program",
+        "-gz -o program",
+    };
+    static const struct {
+        const char *function, *file;
+        unsigned line;
+    } spots[] = {
+        {"a700", "/large/a.c", 700}, {"b1", "/large/b.c", 1}, {"b1999", "/large/b.c", 1999},
+        {"c9", "/large/c.c", 9},     {"a1", "/large/a.c", 1}, {"a1500", "/large/a.c", 1500},
+    };
+    char program[128];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/large/program", directory);
+    for (size_t i = 0; i < VT_COUNTOF(ways); i++) {
+        if (shell("mkdir -p %1$s/large && cd %1$s/large && for unit in a b c; do "
+                  "seq 2000 | sed \"s/.*/int $unit&(int x) { return x + &; }/\" >$unit.c; done && "
+                  "echo 'int main(void) { return 0; }' >>c.c && "
+                  "cc -g -O0 a.c b.c c.c %2$s 2>/dev/null",
+                  directory, ways[i]))
+            skip(); /* no compiler */
+        for (size_t k = 0; k < VT_COUNTOF(spots); k++) {
+            struct vt_frame frame;
+            look(program, "/nonexistent", address_in(program, spots[k].function), true, &frame);
+            assert_is(&frame, spots[k].function, 0);
+            if (!frame.file || !strstr(frame.file, spots[k].file) || frame.line != spots[k].line)
+                fail_msg("cc ... %s, %s: %s:%u", ways[i], spots[k].function,
+                         frame.file ? frame.file : "?", frame.line);
+            vt_frame_clear(&frame);
+        }
+    }
+}
 
 /* Units whose contents are in files of their own: lines are known, and those are not opened. */
 static void test_split(void **state)
@@ -669,13 +771,15 @@ static void test_demangle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_symbols),     cmocka_unit_test(test_separate),
-        cmocka_unit_test(test_hostile_places),  cmocka_unit_test(test_hostile_links),
+        cmocka_unit_test(test_own_symbols),    cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_hostile_places), cmocka_unit_test(test_hostile_links),
 #ifdef __x86_64__
-        cmocka_unit_test(test_shared),          cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_shared),         cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_far_units),
 #endif
-        cmocka_unit_test(test_split),           cmocka_unit_test(test_server),
-        cmocka_unit_test(test_mini_debug_info), cmocka_unit_test(test_demangle),
+        cmocka_unit_test(test_large),          cmocka_unit_test(test_split),
+        cmocka_unit_test(test_server),         cmocka_unit_test(test_mini_debug_info),
+        cmocka_unit_test(test_demangle),
     };
 
     return cmocka_run_group_tests(tests, set_up, clean_up);

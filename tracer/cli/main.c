@@ -15,8 +15,8 @@
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
- *                          symbols.c  names of addresses; debug_file.c what was stripped,
- *                          debug_info.c that for libdw
+ *                          symbols.c  names of addresses; source_lines.c lines, inlined functions
+ *                          debug_file.c what was stripped; debug_info.c that for libdw
  *   tracer/recording/      writer.c   events to rows; rows.c rows to an SQLite file
  *                          cast.c     who is there; catalog.c what is a row once
  *                          rectangles.c pieces of memory; tiles.c those still open

@@ -358,16 +358,29 @@ static bool is_there(const struct vt_elf_file *file, const GElf_Shdr *section)
            section->sh_size <= (uint64_t)st.st_size - section->sh_offset;
 }
 
+/* Fill *compression from what is in front of the contents. Returns false if it is in no known way. */
+static bool read_compression(const struct vt_elf_file *file, const GElf_Shdr *section,
+                             struct compression *compression)
+{
+    unsigned char head[sizeof(Elf64_Chdr)];
+    ssize_t n = vt_elf_file_bytes(file, section->sh_offset, head,
+                                  (size_t)vt_min(section->sh_size, sizeof(head)));
+
+    return n > 0 && find_compression(file, section, head, (size_t)n, compression);
+}
+
+bool vt_section_is_plain(const struct vt_elf_file *file, const GElf_Shdr *section)
+{
+    struct compression compression;
+
+    return read_compression(file, section, &compression) && !compression.inflate;
+}
+
 uint64_t vt_section_length(const struct vt_elf_file *file, const GElf_Shdr *section)
 {
     struct compression compression;
-    unsigned char head[sizeof(Elf64_Chdr)];
 
-    if (!is_there(file, section))
-        return 0;
-    ssize_t n = vt_elf_file_bytes(file, section->sh_offset, head,
-                                  (size_t)vt_min(section->sh_size, sizeof(head)));
-    if (n <= 0 || !find_compression(file, section, head, (size_t)n, &compression))
+    if (!is_there(file, section) || !read_compression(file, section, &compression))
         return 0;
     if (compression.inflate && compression.size / PACKED_FACTOR_MAX > section->sh_size)
         return 0;
@@ -379,10 +392,8 @@ bool vt_section_read(const struct vt_elf_file *file, const GElf_Shdr *section, u
 {
     struct compression compression;
     size_t packed = (size_t)section->sh_size;
-    unsigned char head[sizeof(Elf64_Chdr)];
-    ssize_t n = vt_elf_file_bytes(file, section->sh_offset, head, vt_min(packed, sizeof(head)));
 
-    if (n <= 0 || !find_compression(file, section, head, (size_t)n, &compression))
+    if (!read_compression(file, section, &compression))
         return false;
     if (!compression.inflate)
         return length == packed &&

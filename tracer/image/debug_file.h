@@ -48,6 +48,9 @@ unsigned char *vt_section_load(const struct vt_elf_file *file, const GElf_Shdr *
 /* How long the contents are, decompressed. 0 if they are malformed, unreadable or not there. */
 uint64_t vt_section_length(const struct vt_elf_file *file, const GElf_Shdr *section);
 
+/* Are they as they stand in the file: readable, and not compressed? */
+bool vt_section_is_plain(const struct vt_elf_file *file, const GElf_Shdr *section);
+
 /*
  * Put them, decompressed, to where there is room for exactly as many as vt_section_length()
  * told. Returns false if they cannot be had; what is at `to` then is undefined.

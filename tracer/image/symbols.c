@@ -1,6 +1,6 @@
 /*
  * symbols.c - hides which file names come from, which of several symbols names an
- * address best, libdw, and demangling.
+ * address best, libdwfl, and demangling.
  *
  * Symbols are read by libdwfl, out of one file that was opened here: the one that is mapped,
  * or its debug file. It is given an Elf handle that reads: its own way maps the file, and
@@ -12,8 +12,6 @@
  */
 #include "image/symbols.h"
 
-#include <dwarf.h>
-#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,29 +26,23 @@
 
 #include "base/base.h"
 #include "image/debug_file.h"
-#include "image/debug_info.h"
+#include "image/source_lines.h"
 
 enum {
     MANGLED_MAX = 4096, /* longer names stay as they are: what they stand for can be endless */
     NESTED_MAX = 8,     /* symbols within symbols that are looked through */
-    INLINED_MAX = 64,
-    ENTRIES_NESTED_MAX = 256, /* of debug information; compilers' have some dozens */
 };
 
+/* No larger than this, since qsort(3) takes another, slower way with what is. */
 struct name {
     vt_addr start;
     vt_addr end;      /* of the symbol; where its size is not told, of its section */
-    bool sized;       /* else it ends where the next one begins */
     const char *text; /* libdw's */
-    unsigned rank;    /* smaller is better */
+    unsigned rank;    /* smaller is better; UNSIZED is a bit of it */
 };
+_Static_assert(sizeof(struct name) <= 32, "sorted as it is");
 
-/* A range of code of one compilation unit. */
-struct unit {
-    vt_addr start;
-    vt_addr end;
-    Dwarf_Off offset; /* of its entry */
-};
+#define UNSIZED (1u << 19) /* it ends where the next one begins */
 
 struct vt_symbols {
     int fd;
@@ -63,15 +55,11 @@ struct vt_symbols {
     int names_fd;     /* of these two the one with the symbols */
     Dwfl *dwfl;       /* holds the names' texts */
     bool read;
-    bool info_read;
-    struct vt_debug_info *info; /* null: there is none */
+    bool lines_read;
+    struct vt_source_lines *lines; /* null: there are none */
     struct name *names;
     size_t name_count;
     size_t name_capacity;
-    bool units_read;
-    struct unit *units; /* ascending by start */
-    size_t unit_count;
-    size_t unit_capacity;
 };
 
 /* ---- the files ----------------------------------------------------------------------- */
@@ -113,16 +101,16 @@ static int file_with(struct vt_symbols *symbols, const char *section, bool apart
                : -1;
 }
 
-static struct vt_debug_info *debug_info(struct vt_symbols *symbols)
+static struct vt_source_lines *source_lines(struct vt_symbols *symbols)
 {
-    if (!symbols->info_read) {
+    if (!symbols->lines_read) {
         int fd = file_with(symbols, ".debug_info", symbols->debug_files);
         if (fd < 0)
             fd = file_with(symbols, ".zdebug_info", symbols->debug_files);
-        symbols->info = fd >= 0 ? vt_debug_info_read(fd, symbols->debug_directory) : NULL;
-        symbols->info_read = true;
+        symbols->lines = fd >= 0 ? vt_source_lines_read(fd, symbols->debug_directory) : NULL;
+        symbols->lines_read = true;
     }
-    return symbols->info;
+    return symbols->lines;
 }
 
 static int find_elf(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
@@ -186,7 +174,7 @@ static unsigned rank_of(const GElf_Sym *sym, const char *text)
     unsigned type = GELF_ST_TYPE(sym->st_info);
     size_t underscores = strspn(text, "_");
 
-    return (type == STT_NOTYPE ? 1u << 20 : 0) | (sym->st_size ? 0 : 1u << 19) |
+    return (type == STT_NOTYPE ? 1u << 20 : 0) | (sym->st_size ? 0 : UNSIZED) |
            (binding < VT_COUNTOF(bindings) ? bindings[binding] : 1u) << 16 |
            (unsigned)vt_min(text[underscores] == 'Z' || text[underscores] == 'R' ? 0 : underscores,
                             255)
@@ -297,7 +285,6 @@ static int read_names(struct vt_symbols *symbols)
         symbols->names[symbols->name_count++] = (struct name){
             .start = start,
             .end = sym.st_size ? start + sym.st_size : section.end + bias,
-            .sized = sym.st_size > 0,
             .text = text,
             .rank = rank_of(&sym, text),
         };
@@ -324,7 +311,7 @@ static const struct name *name_at(const struct vt_symbols *symbols, vt_addr addr
         const struct name *best = NULL;
         vt_addr start = names[low - 1].start;
         for (; low > 0 && names[low - 1].start == start; low--)
-            if (address < names[low - 1].end && (names[low - 1].sized || nested == 0))
+            if (address < names[low - 1].end && (!(names[low - 1].rank & UNSIZED) || nested == 0))
                 best = &names[low - 1];
         if (best)
             return best;
@@ -355,200 +342,7 @@ static char *readable(const char *name)
     return demangled;
 }
 
-/* ---- source ---------------------------------------------------------------------------- */
-
-/* A source file's name, from the directory of compilation where it is relative. */
-static char *full_path(const char *directory, const char *name)
-{
-    char *path;
-
-    if (name[0] == '/' || !directory)
-        return strdup(name);
-    return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
-}
-
-static char *linkage_name(Dwarf_Die *die)
-{
-    static const unsigned int names[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
-    Dwarf_Attribute attribute;
-
-    for (size_t i = 0; i < VT_COUNTOF(names); i++) {
-        const char *mangled = dwarf_formstring(dwarf_attr_integrate(die, names[i], &attribute));
-        char *text = mangled ? vt_demangle(mangled) : NULL;
-        if (text)
-            return text;
-    }
-    const char *name = dwarf_diename(die);
-    return strdup(name ? name : "?");
-}
-
-static const char *directory_of(Dwarf_Die *unit)
-{
-    Dwarf_Attribute attribute;
-
-    return dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
-}
-
-/* Where an inlined function was called. */
-static void call_site(Dwarf_Die *unit, Dwarf_Die *die, char **file, unsigned *line)
-{
-    Dwarf_Attribute attribute;
-    Dwarf_Word number;
-    Dwarf_Files *files;
-    size_t count;
-
-    *file = NULL;
-    *line = 0;
-    if (dwarf_formudata(dwarf_attr(die, DW_AT_call_file, &attribute), &number) == 0 &&
-        dwarf_getsrcfiles(unit, &files, &count) == 0 && number < count) {
-        const char *name = dwarf_filesrc(files, (size_t)number, NULL, NULL);
-        if (name)
-            *file = full_path(directory_of(unit), name);
-    }
-    if (dwarf_formudata(dwarf_attr(die, DW_AT_call_line, &attribute), &number) == 0 &&
-        number <= INT32_MAX)
-        *line = (unsigned)number;
-}
-
-/* ---- compilation units ------------------------------------------------------------------ */
-
-static int compare_units(const void *a, const void *b)
-{
-    const struct unit *x = a, *y = b;
-
-    return x->start < y->start ? -1 : x->start > y->start;
-}
-
-/* Where each unit's code is. Not all compilers write the table that libdw has for it. */
-static void read_units(struct vt_symbols *symbols, Dwarf *dwarf)
-{
-    Dwarf_Off at = 0, next;
-    size_t head;
-
-    symbols->units_read = true;
-    for (; dwarf_nextcu(dwarf, at, &next, &head, NULL, NULL, NULL) == 0; at = next) {
-        Dwarf_Addr base, start, end;
-        Dwarf_Die die;
-        ptrdiff_t range = 0;
-        if (!dwarf_offdie(dwarf, at + head, &die))
-            continue;
-        while ((range = dwarf_ranges(&die, range, &base, &start, &end)) > 0) {
-            if (start >= end || vt_reserve((void **)&symbols->units, &symbols->unit_capacity,
-                                           symbols->unit_count + 1, sizeof(*symbols->units)))
-                continue;
-            symbols->units[symbols->unit_count++] = (struct unit){start, end, at + head};
-        }
-    }
-    if (symbols->unit_count)
-        qsort(symbols->units, symbols->unit_count, sizeof(*symbols->units), compare_units);
-}
-
-/* The compilation unit with the code at the address; false if there is none. */
-static bool unit_at(struct vt_symbols *symbols, Dwarf *dwarf, vt_addr at, Dwarf_Die *unit)
-{
-    size_t low = 0;
-
-    if (dwarf_addrdie(dwarf, at, unit))
-        return true;
-    if (!symbols->units_read)
-        read_units(symbols, dwarf);
-    for (size_t high = symbols->unit_count; low < high;) { /* the first that starts above */
-        size_t middle = low + (high - low) / 2;
-        if (symbols->units[middle].start > at)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low && symbols->units[low - 1].end > at &&
-           dwarf_offdie(dwarf, symbols->units[low - 1].offset, unit);
-}
-
-/* ---- an address ---------------------------------------------------------------------------- */
-
-/* Functions at an address, the outermost first. */
-struct chain {
-    Dwarf_Die functions[INLINED_MAX + 1];
-    size_t count;
-};
-
-/*
- * Find those among what is nested in an entry. The entries are looked through here, since libdw's way
- * takes as much stack as a file nests, and no end where an entry's next one lies in front
- * of it. Returns false if there are none.
- */
-static bool find_functions(Dwarf_Die *parent, Dwarf_Addr at, unsigned depth, struct chain *chain)
-{
-    Dwarf_Die die, next;
-
-    if (depth == ENTRIES_NESTED_MAX || dwarf_child(parent, &die) != 0)
-        return false;
-    for (;; die = next) {
-        int tag = dwarf_tag(&die);
-        bool function = tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
-        bool block = tag == DW_TAG_lexical_block || tag == DW_TAG_try_block ||
-                     tag == DW_TAG_catch_block || tag == DW_TAG_with_stmt;
-        if ((function || block) && dwarf_haspc(&die, at) > 0) {
-            if (function && chain->count < VT_COUNTOF(chain->functions))
-                chain->functions[chain->count++] = die;
-            find_functions(&die, at, depth + 1, chain);
-            return true;
-        }
-        if ((tag == DW_TAG_namespace || tag == DW_TAG_module) &&
-            find_functions(&die, at, depth + 1, chain))
-            return true;
-        if (dwarf_siblingof(&die, &next) != 0 || next.addr <= die.addr)
-            return false;
-    }
-}
-
-/* The functions that were inlined at the address, and where the one that is left was. */
-static int find_inlined(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
-{
-    struct vt_inlined found[INLINED_MAX];
-    struct chain chain = {.count = 0};
-    size_t count = 0;
-
-    find_functions(unit, at, 0, &chain);
-    for (size_t i = chain.count; i-- > 0 && count < INLINED_MAX;) {
-        Dwarf_Die *function = &chain.functions[i];
-        if (dwarf_tag(function) == DW_TAG_subprogram) {
-            if (!frame->function)
-                frame->function = linkage_name(function);
-            break;
-        }
-        char *file;
-        found[count++] = (struct vt_inlined){linkage_name(function), frame->file, frame->line};
-        call_site(unit, function, &file, &frame->line);
-        frame->file = file;
-    }
-    if (!count)
-        return 0;
-    struct vt_inlined *inlined = malloc(count * sizeof(*inlined));
-    if (!inlined) {
-        for (size_t i = 0; i < count; i++) {
-            free((char *)found[i].function);
-            free((char *)found[i].file);
-        }
-        return -ENOMEM;
-    }
-    memcpy(inlined, found, count * sizeof(*inlined));
-    frame->inlined = inlined;
-    frame->inlined_count = count;
-    return 0;
-}
-
-static void find_line(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
-{
-    Dwarf_Line *line = dwarf_getsrc_die(unit, at);
-    const char *name = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
-    int number = 0;
-
-    if (!name)
-        return;
-    frame->file = full_path(directory_of(unit), name);
-    if (dwarf_lineno(line, &number) == 0 && number > 0)
-        frame->line = (unsigned)number;
-}
+/* ---- an address ------------------------------------------------------------------------- */
 
 int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
 {
@@ -564,12 +358,8 @@ int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame)
         if (!frame->function)
             return -ENOMEM;
     }
-    struct vt_debug_info *info = debug_info(symbols);
-    Dwarf_Die unit;
-    if (!info || !unit_at(symbols, vt_debug_info_dwarf(info), at, &unit))
-        return 0;
-    find_line(&unit, at, frame);
-    return vt_debug_info_is_split(&unit) ? 0 : find_inlined(&unit, at, frame);
+    struct vt_source_lines *lines = source_lines(symbols);
+    return lines ? vt_source_lines_find(lines, at, frame) : 0;
 }
 
 void vt_frame_clear(struct vt_frame *frame)
@@ -613,13 +403,12 @@ void vt_symbols_destroy(struct vt_symbols *symbols)
         return;
     if (symbols->dwfl)
         dwfl_end(symbols->dwfl);
-    vt_debug_info_destroy(symbols->info);
+    vt_source_lines_destroy(symbols->lines);
     if (symbols->debug_fd >= 0)
         close(symbols->debug_fd);
     if (symbols->fd >= 0)
         close(symbols->fd);
     free(symbols->names);
-    free(symbols->units);
     free(symbols->path);
     free(symbols->debug_directory);
     free(symbols);
