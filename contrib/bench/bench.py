@@ -43,6 +43,7 @@ def tracers(options, scratch):
         Tracer("jsonl", measure.vastrace(options, scratch, "jsonl")),
         Tracer("vas", measure.vastrace(options, scratch, "vas")),
         Tracer("-k", measure.vastrace(options, scratch, "txt", "-k")),
+        Tracer("-k lines", measure.vastrace(options, scratch, "txt", "-k", "--debug-files")),
         Tracer("text --cpu", measure.vastrace(options, scratch, "txt", "--cpu", cpu)),
         Tracer("vas --cpu", measure.vastrace(options, scratch, "vas", "--cpu", cpu)),
         Tracer("strace", strace),

@@ -29,13 +29,11 @@
 #define IMAGE_BYTES_MAX (UINT64_C(2) << 30)
 
 /* Names without the dot, as .debug_NAME and (compressed in the old way) .zdebug_NAME. */
-enum { INFO, TYPES, ABBREV, LINE };
 static const char *const wanted[] = {
-    [INFO] = "info", [TYPES] = "types", [ABBREV] = "abbrev",
-    [LINE] = "line", "line_str",        "str",
-    "addr",          "aranges",         "ranges",
-    "rnglists",      "str_offsets",
+    "info", "types",   "abbrev", "line",     "line_str",    "str",
+    "addr", "aranges", "ranges", "rnglists", "str_offsets",
 };
+enum { INFO, TYPES, ABBREV, LINE }; /* where these are in it */
 enum {
     WANTED = VT_COUNTOF(wanted),
     PREFIX = sizeof(".debug_") - 1,
@@ -202,10 +200,10 @@ static void need(struct vt_debug_info *info, struct part *part, uint64_t from, u
     }
 }
 
-/* What is in front of a unit's entries, and of a line number program alike. */
+/* What is in front of a unit's entries. */
 struct head {
-    uint64_t end; /* of the unit, in its section */
-    uint64_t abbrev;
+    uint64_t end;    /* of the unit, in its section */
+    uint64_t abbrev; /* where its abbreviations are, in theirs */
 };
 
 /* A length in DWARF's way, of 4 bytes or of 12. */
@@ -219,6 +217,8 @@ static uint64_t take_length(struct vt_cursor *c, size_t *word)
 
 static struct vt_cursor cursor_at(const struct part *part, uint64_t offset)
 {
+    if (!part->bytes)
+        return (struct vt_cursor){.bad = true};
     return (struct vt_cursor){part->bytes + vt_min(offset, part->size), part->bytes + part->size,
                               false};
 }
@@ -291,7 +291,10 @@ void vt_debug_info_load_first(struct vt_debug_info *info, Dwarf_Die *unit)
 {
     Dwarf_Die child;
 
-    /* It ends where the next one begins. Where a text runs into what is not there, that is late. */
+    /*
+     * Where it ends is where its child begins. A text in it that is not there as a whole seems to
+     * end with what is there, so that the child begins behind that.
+     */
     if (info->parts[INFO].there &&
         (dwarf_child(unit, &child) != 0 || dwarf_cuoffset(&child) > UNIT_HEAD))
         vt_debug_info_load(info, unit);
