@@ -1441,6 +1441,30 @@ static void test_open_device(void **state)
     vt_image_cache_destroy(cache);
 }
 
+/* By a name alone, whoever chose it: a regular file with contents, and nothing else is touched. */
+static void test_open_path(void **state)
+{
+    const struct mapped_file *file = *state;
+    char other[96];
+    struct stat st;
+    int fd = vt_image_open_path(file->path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_ino, file->inode);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    close(fd);
+    snprintf(other, sizeof(other), "%s/other", file->directory);
+    assert_int_equal(vt_image_open_path(other), -ENOENT);
+    assert_int_equal(mkfifo(other, 0600), 0);
+    alarm(300); /* a FIFO would be waited for without end */
+    assert_int_equal(vt_image_open_path(other), -EINVAL);
+    alarm(0);
+    assert_int_equal(vt_image_open_path(file->directory), -EINVAL);
+    assert_int_equal(vt_image_open_path("/dev/zero"), -EINVAL);
+    assert_int_equal(vt_image_open_path("/proc/self/maps"), -EINVAL);
+}
+
 static void test_open_of_ended_process(void **state)
 {
     struct mapped_file *file = *state;
@@ -1647,6 +1671,7 @@ int main(void)
         WITH_FILE(test_open_replaced_by_symlink),
         WITH_FILE(test_open_deleted_file),
         cmocka_unit_test(test_open_device),
+        WITH_FILE(test_open_path),
         WITH_FILE(test_open_of_ended_process),
         WITH_FILE(test_open_in_another_root),
         WITH_FILE(test_cache),

@@ -31,6 +31,14 @@ void vt_image_cache_destroy(struct vt_image_cache *cache);
 int vt_image_open(pid_t pid, const struct vt_region *region, struct vt_error *err);
 
 /*
+ * Open for reading what a path leads to, whoever chose it: as above without blocking or acting
+ * on what is no regular file, and no empty one either: reading some of those in /proc takes away
+ * what they tell. That it is the right one is the caller's to find out. Returns the descriptor
+ * (close-on-exec) or -errno: -EINVAL if it is none such.
+ */
+int vt_image_open_path(const char *path);
+
+/*
  * The ELF facts of the file that `region` of `pid` maps, from the cache or read
  * now. Null if it is no loadable ELF file or cannot be read; that answer is
  * cached as well, and counted in *unreadable the first time if the regular file

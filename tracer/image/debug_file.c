@@ -26,6 +26,7 @@
 #endif
 
 #include "base/base.h"
+#include "image/cache.h"
 
 #ifndef ELFCOMPRESS_ZSTD
 #define ELFCOMPRESS_ZSTD 2
@@ -36,23 +37,7 @@
 
 /* ---- finding ----------------------------------------------------------------------- */
 
-static int open_regular(const char *path)
-{
-    char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-    struct stat st;
-    int fd = -1, path_fd = open(path, O_PATH | O_CLOEXEC);
-
-    if (path_fd < 0)
-        return -1;
-    if (fstat(path_fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
-        fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    }
-    close(path_fd);
-    return fd;
-}
-
-/* What a file is told from others by; as in struct vt_elf. */
+/* What a file is told from others by, wherever it stands. */
 struct build_id {
     const unsigned char *bytes;
     size_t length;
@@ -101,9 +86,10 @@ static bool has_checksum(int fd, uint32_t wanted)
 /* The descriptor if what it is of has the build ID, else -1. */
 static int only_with_build_id(int fd, struct build_id id)
 {
-    if (fd < 0 || has_build_id(fd, id))
+    if (fd >= 0 && has_build_id(fd, id))
         return fd;
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return -1;
 }
 
@@ -117,7 +103,7 @@ static int open_by_build_id(const char *directory, struct build_id id)
         sprintf(hex + 2 * i, "%02x", id.bytes[i]);
     if (asprintf(&path, "%s/.build-id/%.2s/%s.debug", directory, hex, hex + 2) < 0)
         return -1;
-    int fd = open_regular(path);
+    int fd = vt_image_open_path(path);
     free(path);
     return only_with_build_id(fd, id);
 }
@@ -152,7 +138,7 @@ static int open_by_link(const struct vt_elf_file *file, const struct vt_debug_se
         if (asprintf(&path, "%s%.*s%s/%s", places[i].above, (int)(slash - search->path),
                      search->path, places[i].below, link) < 0)
             return -1;
-        int fd = strcmp(path, search->path) ? open_regular(path) : -1;
+        int fd = strcmp(path, search->path) ? vt_image_open_path(path) : -1;
         free(path);
         if (fd >= 0 && (has_build_id(fd, build_id_of(search->elf)) || has_checksum(fd, checksum)))
             return fd;
@@ -269,7 +255,7 @@ int vt_debug_file_open_shared(const struct vt_elf_file *file, const char *direct
     snprintf(path + length, sizeof(path) - length, "%s%s", link[0] == '/' ? "" : "/",
              (const char *)link);
     normalize(path);
-    return is_below(path, directory) ? only_with_build_id(open_regular(path), id) : -1;
+    return is_below(path, directory) ? only_with_build_id(vt_image_open_path(path), id) : -1;
 }
 
 /* A limit against files made to use up memory: real contents shrink to a fifth or so. */

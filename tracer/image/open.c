@@ -60,13 +60,16 @@ static int check_identity(int fd, const struct vt_object *object)
     return S_ISREG(st.st_mode) ? 0 : -EINVAL;
 }
 
-/* Open for reading what the O_PATH descriptor names; takes that one. Returns one or -errno. */
-static int open_checked(int path_fd, const struct vt_object *object)
+/*
+ * Open for reading what the O_PATH descriptor names, unless `failure` says why not; takes that
+ * one. Returns one or -errno.
+ */
+static int open_checked(int path_fd, int failure)
 {
     char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-    int fd = check_identity(path_fd, object);
+    int fd = failure;
 
-    if (fd == 0) {
+    if (!failure) {
         snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
         /* O_NONBLOCK: a lease on a regular file would otherwise be waited for. */
         fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -205,7 +208,7 @@ int vt_image_open(pid_t pid, const struct vt_region *region, struct vt_error *er
         int fd = ways[i](&wanted);
 
         if (fd >= 0) {
-            fd = open_checked(fd, region->object);
+            fd = open_checked(fd, check_identity(fd, region->object));
             if (fd >= 0)
                 return fd;
             if (fd == -EINVAL) {
@@ -219,4 +222,17 @@ int vt_image_open(pid_t pid, const struct vt_region *region, struct vt_error *er
         failure = -ESRCH;
     return vt_error_set(err, -failure, "cannot open \"%.400s\", mapped by process %d: %s; %s",
                         region->object->name, (int)pid, strerror(-failure), advice(-failure));
+}
+
+int vt_image_open_path(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    int failure = fstat(fd, &st) < 0 ? -errno : 0;
+    if (!failure && (!S_ISREG(st.st_mode) || !st.st_size))
+        failure = -EINVAL;
+    return open_checked(fd, failure);
 }
