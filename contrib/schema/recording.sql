@@ -47,9 +47,10 @@
 --   PRAGMA application_id is 0x76617372 ("vasr"); PRAGMA user_version is the version of this
 --   schema. A version adds tables or columns and keeps the meaning of those there are; vastrace
 --   reads this version and older ones and refuses newer ones.
+--     2  the table build_ids
 
 PRAGMA application_id = 0x76617372;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One row: the run as a whole.
 CREATE TABLE run (
@@ -336,6 +337,13 @@ CREATE TABLE frames (
     offset       INTEGER NOT NULL, -- of address in the function, bytes
     file,                          -- a name: the source; NULL: not known
     line         INTEGER NOT NULL  -- 0: not known
+);
+
+-- What tells the files that frames are in from later ones of the same name: `vastrace export
+-- --debug-files` looks source lines up in a file that has the same build ID and in no other.
+CREATE TABLE build_ids (
+    object    INTEGER PRIMARY KEY, -- objects.id; of other files none is known
+    build_id  BLOB NOT NULL        -- contents of its ELF note NT_GNU_BUILD_ID, 64 bytes at most
 );
 
 -- Functions whose body the compiler put into a frame's function, innermost first.

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <vastrace/layout.h>
 
 /* The most frames that a stack can have, whatever is asked for. */
@@ -43,6 +44,21 @@ struct vt_inlined {
     unsigned line;    /* 0: not known */
 };
 
+/* The most bytes that a build ID can have; linkers make 20 or 16. */
+#define VT_BUILD_ID_MOST 64
+
+/* What tells an ELF file from all others: the contents of its note NT_GNU_BUILD_ID. */
+struct vt_build_id {
+    size_t length; /* 0: none */
+    uint8_t bytes[VT_BUILD_ID_MOST];
+};
+
+/* Are they of one file? False where there is none. */
+static inline bool vt_build_id_same(const struct vt_build_id *a, const struct vt_build_id *b)
+{
+    return a->length && a->length == b->length && !memcmp(a->bytes, b->bytes, a->length);
+}
+
 /*
  * One place in code that was active. Unlike an address it is the same in every
  * process that runs the same file.
@@ -63,6 +79,7 @@ struct vt_frame {
     unsigned line;        /* 0: not known */
     const struct vt_inlined *inlined; /* inlined functions that were active here, innermost first */
     size_t inlined_count;
+    const struct vt_build_id *build_id; /* of the object's file; null: not known, or it has none */
 };
 
 struct vt_stack {

@@ -13,7 +13,7 @@ static void check_facts(const struct vt_elf *elf)
     FUZZ_CHECK(elf->segment_count && elf->load_start < elf->load_end);
     FUZZ_CHECK(elf->load_start % PAGE == 0 && elf->load_end % PAGE == 0);
     FUZZ_CHECK(elf->relro_start <= elf->relro_end && elf->tls_start <= elf->tls_end);
-    FUZZ_CHECK(elf->build_id_length <= sizeof(elf->build_id));
+    FUZZ_CHECK(elf->build_id.length <= sizeof(elf->build_id.bytes));
     for (size_t i = 0; i < elf->segment_count; i++) {
         const struct vt_elf_segment *s = &elf->segments[i];
         FUZZ_CHECK(s->vaddr + s->memsz >= s->vaddr && s->filesz <= s->memsz);

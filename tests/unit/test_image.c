@@ -91,7 +91,7 @@ static void check_invariants(const struct vt_elf *elf)
     }
     assert_true(elf->relro_start <= elf->relro_end && elf->relro_end <= elf->load_end);
     assert_true(elf->tls_start <= elf->tls_end && elf->tls_end <= elf->load_end);
-    assert_true(elf->build_id_length <= sizeof(elf->build_id));
+    assert_true(elf->build_id.length <= sizeof(elf->build_id.bytes));
 }
 
 struct expected_part {
@@ -226,8 +226,8 @@ static void test_pie_in_each_class_and_order(void **state)
         assert_int_equal(elf->relro_end, 0x5000);
         assert_int_equal(elf->tls_start, 0x4e00);
         assert_int_equal(elf->tls_end, 0x4e40);
-        assert_int_equal(elf->build_id_length, sizeof(pie_build_id));
-        assert_memory_equal(elf->build_id, pie_build_id, sizeof(pie_build_id));
+        assert_int_equal(elf->build_id.length, sizeof(pie_build_id));
+        assert_memory_equal(elf->build_id.bytes, pie_build_id, sizeof(pie_build_id));
         assert_null(elf->soname);
         CHECK_PARTS(elf, pie_parts);
         vt_elf_destroy(elf);
@@ -1033,7 +1033,7 @@ static void compare_segments_with(const char *path, const struct vt_elf *elf,
 /* True if the file was one to compare. */
 static bool compare_file(const char *path, struct listing *listing)
 {
-    char build_id[2 * sizeof(((struct vt_elf *)0)->build_id) + 1] = "";
+    char build_id[2 * VT_BUILD_ID_MOST + 1] = "";
     struct vt_elf *elf = NULL;
     size_t loads = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -1063,8 +1063,8 @@ static bool compare_file(const char *path, struct listing *listing)
     for (size_t i = 0; i < listing->section_count && elf->has_sections; i++)
         compare_section(path, elf, &listing->sections[i]);
     assert_true(elf->has_sections == (listing->section_count > 0));
-    for (size_t i = 0; i < elf->build_id_length; i++)
-        sprintf(build_id + 2 * i, "%02x", elf->build_id[i]);
+    for (size_t i = 0; i < elf->build_id.length; i++)
+        sprintf(build_id + 2 * i, "%02x", elf->build_id.bytes[i]);
     assert_string_equal(build_id, listing->build_id);
     vt_elf_destroy(elf);
     return true;

@@ -193,10 +193,11 @@ static void tell_all(struct teller *t)
     struct vt_region stack = region(STACK, 0x21000, R | W, VT_KIND_STACK, NULL, 0);
     struct vt_region anon = region(0x7ffff7a00000, 65536, R | W, VT_KIND_ANON, NULL, 0);
     static const struct vt_inlined inlined[] = {{"small", "a.c", 7}, {"other\xfe", NULL, 0}};
+    static const struct vt_build_id build_id = {5, {0x00, 0x9a, 0xff, 0x00, 0x27}};
     static const struct vt_frame frames[] = {
-        {1, &program, 0x804, true, "mmap", 4, "mmap.c", 9, NULL, 0},
-        {2, &program, 0x900, false, "main", 16, NULL, 0, inlined, 2},
-        {3, NULL, 0x7f0000000000, false, NULL, 0, NULL, 0, NULL, 0}};
+        {1, &program, 0x804, true, "mmap", 4, "mmap.c", 9, NULL, 0, &build_id},
+        {2, &program, 0x900, false, "main", 16, NULL, 0, inlined, 2, &build_id},
+        {3, NULL, 0x7f0000000000, false, NULL, 0, NULL, 0, NULL, 0, NULL}};
     const struct vt_frame *first[] = {&frames[0], &frames[1]}, *second[] = {&frames[0], &frames[2]};
     const struct vt_stack stacks[] = {{1, first, 2, VT_STACK_COMPLETE},
                                       {2, second, 2, VT_STACK_UNKNOWN_CODE}};
@@ -438,6 +439,18 @@ static void test_lossless(void **state)
     vt_buf_deinit(&replayed);
 }
 
+/* Edit a recording. */
+static void attack(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) && !strstr(sql, "fts5"))
+        fail_msg("%s: %s", sql, why);
+    sqlite3_free(why);
+    sqlite3_close(db);
+}
+
 static int count_rows(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -474,6 +487,49 @@ static void test_schema(void **state)
     assert_int_equal(count_rows(path, "SELECT count(*) FROM regions WHERE start <= 0x555555554800 "
                                       "AND 0x555555554800 < end"),
                      1);
+}
+
+static int count_build_ids(void *context, const struct vt_event *event)
+{
+    for (size_t i = 0; event->stack && i < event->stack->frame_count; i++)
+        *(size_t *)context += event->stack->frames[i]->build_id != NULL;
+    return 0;
+}
+
+/* A recording of the first version is read as ever; what it does not have is not told. */
+static void test_version_1(void **state)
+{
+    const char *path = in_directory("version1.vas");
+    struct vt_recording *recording;
+    struct vt_buf newer = {0}, older = {0};
+    struct vt_error err;
+    size_t count = 0;
+    (void)state;
+    record_all(path);
+    assert_int_equal(ask_everything(path, &err), 0);
+    read_file(in_directory("replayed.jsonl"), &newer);
+    attack(path, "DROP TABLE build_ids; PRAGMA user_version = 1");
+    if (ask_everything(path, &err))
+        fail_msg("%s", err.text);
+    read_file(in_directory("replayed.jsonl"), &older);
+    assert_int_equal(vt_recording_open(path, &recording, &err), 0);
+    assert_int_equal(vt_recording_info(recording)->schema, 1);
+    assert_int_equal(vt_recording_replay(recording, count_build_ids, &count, &err), 0);
+    assert_int_equal(count, 0);
+    vt_recording_close(recording);
+    /* All else is the same. */
+    static const char member[] = ",\"build_id\":\"009aff0027\"";
+    char *from = (char *)vt_buf_cstr(&newer), *to = from;
+    for (const char *at; (at = strstr(from, member)); from = (char *)at + sizeof(member) - 1) {
+        memmove(to, from, (size_t)(at - from));
+        to += at - from;
+        count++;
+    }
+    memmove(to, from, strlen(from) + 1);
+    assert_int_equal(count, 2);
+    assert_string_equal(vt_buf_cstr(&older), vt_buf_cstr(&newer));
+    vt_buf_deinit(&newer);
+    vt_buf_deinit(&older);
 }
 
 static void test_when(void **state)
@@ -1060,7 +1116,7 @@ static void test_foreign(void **state)
 
 /* Each makes a good recording a bad one; which error it is does not matter, that there is one does. */
 static const char *const attacks[] = {
-    "PRAGMA user_version = 2",
+    "PRAGMA user_version = 3",
     "PRAGMA user_version = 0",
     "PRAGMA application_id = 1",
     "DELETE FROM run",
@@ -1110,6 +1166,12 @@ static const char *const attacks[] = {
     "UPDATE stack_frames SET frame = 99",
     "UPDATE stack_frames SET stack = stack + 99",
     "UPDATE stack_frames SET position = position + 7",
+    "UPDATE build_ids SET build_id = zeroblob(65)",
+    "UPDATE build_ids SET build_id = x''",
+    "UPDATE build_ids SET build_id = 'word'",
+    "UPDATE build_ids SET build_id = 7",
+    "UPDATE build_ids SET object = 4242",
+    "DROP TABLE build_ids",
     "UPDATE inlined SET frame = 1, position = 5 + position",
     "UPDATE stack_uses SET position = position + 20",
     "UPDATE fault_regions SET perm = ''",
@@ -1122,17 +1184,6 @@ static const char *const attacks[] = {
     "CREATE VIRTUAL TABLE other USING fts5(a); DROP TABLE parts; "
     "CREATE VIRTUAL TABLE parts USING fts5(object, start, end, kind)",
 };
-
-static void attack(const char *path, const char *sql)
-{
-    sqlite3 *db;
-    char *why = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &why) && !strstr(sql, "fts5"))
-        fail_msg("%s: %s", sql, why);
-    sqlite3_free(why);
-    sqlite3_close(db);
-}
 
 static void test_absurd(void **state)
 {
@@ -1280,6 +1331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack),          cmocka_unit_test(test_lossless),
         cmocka_unit_test(test_schema),        cmocka_unit_test(test_when),
+        cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_questions),     cmocka_unit_test(test_runs),
         cmocka_unit_test(test_many_findings), cmocka_unit_test(test_roles),
         cmocka_unit_test(test_rectangles),    cmocka_unit_test(test_while_written),

@@ -31,6 +31,9 @@ static const struct vt_inlined inlined[] = {
     {"middle", NULL, 0},
 };
 
+static const struct vt_build_id build_id = {
+    20, {0xc0, 0x07, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0xff}};
+
 static const struct vt_frame frames[] = {
     {.id = 1,
      .object = &libc,
@@ -48,8 +51,9 @@ static const struct vt_frame frames[] = {
      .file = "/src/heapy.cc",
      .line = 7,
      .inlined = inlined,
-     .inlined_count = 2},
-    {.id = 3, .object = &heapy, .address = 0x1300},
+     .inlined_count = 2,
+     .build_id = &build_id},
+    {.id = 3, .object = &heapy, .address = 0x1300, .build_id = &build_id},
     {.id = 4,
      .object = &hostile,
      .address = 0x99,

@@ -50,7 +50,8 @@ struct build_id {
 static bool has_build_id(int fd, struct build_id wanted)
 {
     static const char *const names[] = {".note.gnu.build-id"};
-    unsigned char note[16 + 64]; /* the sizes of name and contents, the type; name; contents */
+    /* The sizes of name and contents, the type; name; contents. */
+    unsigned char note[16 + VT_BUILD_ID_MOST];
     struct vt_elf_file file;
     GElf_Shdr section;
 
@@ -95,7 +96,7 @@ static int only_with_build_id(int fd, struct build_id id)
 
 static int open_by_build_id(const char *directory, struct build_id id)
 {
-    char hex[2 * 64 + 1], *path;
+    char hex[2 * VT_BUILD_ID_MOST + 1], *path;
 
     if (id.length < 2 || 2 * id.length >= sizeof(hex))
         return -1;
@@ -110,7 +111,7 @@ static int open_by_build_id(const char *directory, struct build_id id)
 
 static struct build_id build_id_of(const struct vt_elf *elf)
 {
-    return (struct build_id){elf->build_id, elf->build_id_length};
+    return (struct build_id){elf->build_id.bytes, elf->build_id.length};
 }
 
 static int open_by_link(const struct vt_elf_file *file, const struct vt_debug_search *search)
@@ -176,14 +177,15 @@ int vt_debug_file_ask(const struct vt_elf *elf)
     char *name = NULL;
     int fd = -1;
 
-    if (!servers || !*servers || !elf->build_id_length)
+    if (!servers || !*servers || !elf->build_id.length)
         return -1;
     Dwfl *dwfl = dwfl_begin(&callbacks);
     if (!dwfl)
         return -1;
     dwfl_report_begin(dwfl);
     Dwfl_Module *module = dwfl_report_module(dwfl, "", 0, 1);
-    if (module && dwfl_module_report_build_id(module, elf->build_id, elf->build_id_length, 0) == 0)
+    if (module &&
+        dwfl_module_report_build_id(module, elf->build_id.bytes, elf->build_id.length, 0) == 0)
         fd = dwfl_standard_find_debuginfo(module, NULL, NULL, 0, NULL, NULL, 0, &name);
     dwfl_end(dwfl);
     free(name);

@@ -333,9 +333,9 @@ static int read_note(struct reader *reader, const struct extent *extent)
             break;
         if (type == NT_GNU_BUILD_ID && name_size == sizeof("GNU") &&
             memcmp(bytes + name, "GNU", sizeof("GNU")) == 0 && desc_size > 0 &&
-            desc_size <= sizeof(elf->build_id)) {
-            memcpy(elf->build_id, bytes + desc, desc_size);
-            elf->build_id_length = desc_size;
+            desc_size <= sizeof(elf->build_id.bytes)) {
+            memcpy(elf->build_id.bytes, bytes + desc, desc_size);
+            elf->build_id.length = desc_size;
             break;
         }
         at = vt_round_up(desc + desc_size, align);
@@ -379,7 +379,7 @@ static int read_facts(struct reader *reader)
         return 1;
     place_extents(reader);
     r = read_dynamic(reader);
-    for (size_t i = 0; r == 0 && i < reader->note_count && elf->build_id_length == 0; i++)
+    for (size_t i = 0; r == 0 && i < reader->note_count && elf->build_id.length == 0; i++)
         r = read_note(reader, &reader->notes[i]);
     if (r < 0)
         return r;

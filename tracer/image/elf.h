@@ -53,9 +53,8 @@ struct vt_elf {
     struct vt_part *parts;
     size_t part_count;
 
-    uint8_t build_id[64];
-    size_t build_id_length; /* 0: none */
-    char *soname;           /* DT_SONAME, or null */
+    struct vt_build_id build_id;
+    char *soname; /* DT_SONAME, or null */
 };
 
 /*

@@ -161,6 +161,9 @@ static void add_frame(struct vt_catalog *catalog, const struct vt_frame *frame)
                vt_cell_number(frame->address), vt_cell_number(frame->interrupted),
                vt_cell_name(frame->function), vt_cell_number(frame->offset),
                vt_cell_name(frame->file), vt_cell_number(frame->line));
+    if (object && frame->build_id)
+        VT_ADD_ROW(rows, VT_TABLE_BUILD_IDS, vt_cell_number(object),
+                   vt_cell_blob(frame->build_id->bytes, frame->build_id->length));
     for (size_t i = 0; i < frame->inlined_count; i++)
         VT_ADD_ROW(rows, VT_TABLE_INLINED, vt_cell_number(frame->id), vt_cell_number(i),
                    vt_cell_name(frame->inlined[i].function), vt_cell_name(frame->inlined[i].file),

@@ -31,6 +31,7 @@ const struct vt_table_words vt_tables[VT_TABLE_COUNT] = {
     [VT_TABLE_STACKS] = {"stacks", "ABORT"},
     [VT_TABLE_STACK_FRAMES] = {"stack_frames", "ABORT"},
     [VT_TABLE_FRAMES] = {"frames", "ABORT"},
+    [VT_TABLE_BUILD_IDS] = {"build_ids", "IGNORE"},
     [VT_TABLE_INLINED] = {"inlined", "ABORT"},
     [VT_TABLE_REGIONS] = {"regions", "REPLACE"},
 };

@@ -13,7 +13,7 @@
 
 /* PRAGMA application_id and the newest PRAGMA user_version there is; see recording.sql. */
 #define VT_RECORDING_APPLICATION 0x76617372
-#define VT_RECORDING_VERSION     1
+#define VT_RECORDING_VERSION     2
 
 /* contrib/schema/recording.sql, NUL-terminated. */
 extern const char vt_recording_schema[];
@@ -40,6 +40,7 @@ enum vt_table {
     VT_TABLE_STACKS,
     VT_TABLE_STACK_FRAMES,
     VT_TABLE_FRAMES,
+    VT_TABLE_BUILD_IDS,
     VT_TABLE_INLINED,
     VT_TABLE_REGIONS,
     VT_TABLE_COUNT

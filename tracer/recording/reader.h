@@ -28,6 +28,11 @@ struct vt_image_row {
     uint64_t bias;
 };
 
+struct vt_build_id_row {
+    uint32_t object;
+    struct vt_build_id id;
+};
+
 struct vt_thread_row {
     uint32_t process;
     pid_t tid;
@@ -55,6 +60,8 @@ struct vt_recording {
     uint32_t *part_objects;
     size_t part_count;
 
+    struct vt_build_id_row *build_ids; /* by object */
+    size_t build_id_count;
     struct vt_frame *frames; /* by id, ascending, not all numbers need be there */
     size_t frame_count;
     struct vt_inlined *inlined; /* by frame and position */

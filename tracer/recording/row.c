@@ -164,6 +164,19 @@ const void *vt_row_blob(struct vt_row *row, int column, size_t *length)
     return bytes;
 }
 
+size_t vt_row_bytes(struct vt_row *row, int column, void *to, size_t most)
+{
+    size_t length = 0;
+    bool blob = sqlite3_value_type(value_of(row, column)) == SQLITE_BLOB;
+    const void *bytes = blob ? vt_row_blob(row, column, &length) : NULL;
+    if (!bytes || !length || length > most) {
+        row->bad = true;
+        return 0;
+    }
+    memcpy(to, bytes, length);
+    return length;
+}
+
 /* The bytes of a text or blob, not NUL-terminated; null for NULL and for what is neither. */
 static const char *bytes_of(struct vt_row *row, int column, size_t *length)
 {

@@ -59,6 +59,9 @@ const char *vt_row_name(struct vt_row *row, int column);
 /* Any bytes, valid until the next row; null for none. */
 const void *vt_row_blob(struct vt_row *row, int column, size_t *length);
 
+/* Copy a blob of 1..most bytes to where there is room for them; returns how many. */
+size_t vt_row_bytes(struct vt_row *row, int column, void *to, size_t most);
+
 /* The range, permissions, kind of a region from their columns; '+', '-', '~', '>' or 0 for NULL. */
 void vt_row_range(struct vt_row *row, int start_column, vt_addr *start, vt_addr *end);
 void vt_row_perm(struct vt_row *row, int column, uint8_t *prot, uint8_t *flags);

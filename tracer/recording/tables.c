@@ -46,6 +46,11 @@ static uint64_t stack_id(const void *stack)
     return ((const struct vt_stack *)stack)->id;
 }
 
+static uint64_t build_id_object(const void *row)
+{
+    return ((const struct vt_build_id_row *)row)->object;
+}
+
 const struct vt_object *vt_reader_object(const struct vt_recording *r, uint32_t id, bool *bad)
 {
     if (!id)
@@ -343,6 +348,30 @@ static void load_part(struct vt_recording *r, struct vt_row *row)
     *owner = object;
 }
 
+static void load_build_id(struct vt_recording *r, struct vt_row *row)
+{
+    struct vt_build_id_row made = {.object = (uint32_t)vt_row_uint(row, 0, INT32_MAX)};
+    made.id.length = vt_row_bytes(row, 1, made.id.bytes, sizeof(made.id.bytes));
+    row->bad |= !vt_reader_object(r, made.object, &row->bad) ||
+                (r->build_id_count && made.object <= r->build_ids[r->build_id_count - 1].object);
+    struct vt_build_id_row *added =
+        row->bad ? NULL
+                 : add_row(row, (void **)&r->build_ids, &r->build_id_count, sizeof(*r->build_ids));
+    if (added)
+        *added = made;
+}
+
+/* Of an object that may be null. */
+static const struct vt_build_id *build_id_of(const struct vt_recording *r,
+                                             const struct vt_object *object)
+{
+    if (!object)
+        return NULL;
+    const struct vt_build_id_row *row =
+        find(r->build_ids, r->build_id_count, sizeof(*r->build_ids), object->id, build_id_object);
+    return row ? &row->id : NULL;
+}
+
 static void load_frame(struct vt_recording *r, struct vt_row *row)
 {
     uint64_t id = vt_row_uint(row, 0, INT64_MAX);
@@ -359,6 +388,7 @@ static void load_frame(struct vt_recording *r, struct vt_row *row)
     frame->offset = vt_row_bits(row, 5);
     frame->file = vt_row_word(row, 6);
     frame->line = (unsigned)vt_row_uint(row, 7, UINT32_MAX);
+    frame->build_id = build_id_of(r, frame->object);
 }
 
 static struct vt_frame *find_frame(const struct vt_recording *r, uint64_t id)
@@ -456,59 +486,61 @@ static void load_last(struct vt_recording *r, struct vt_row *row)
 
 /* What is loaded at once, in this order: later ones refer to earlier ones. */
 static const struct {
+    unsigned since; /* the schema version that brought it */
     const char *table;
     const char *sql;
     void (*load)(struct vt_recording *r, struct vt_row *row);
 } small_tables[] = {
-    {"run",
+    {1, "run",
      "SELECT version, kernel, machine, page_size, aslr, aslr_disabled, max_map_count, "
      "start_unix_ns, verify, multiple, partial, complete, duration, events, left_out, processes, "
      "threads, stops, compared, agreed, resyncs, uncertain, lost, interrupted FROM run LIMIT 1",
      load_run},
-    {"command", "SELECT position, argument FROM command ORDER BY position", load_argument},
-    {"events",
+    {1, "command", "SELECT position, argument FROM command ORDER BY position", load_argument},
+    {1, "events",
      "SELECT count(*), max(seq), (SELECT time FROM events ORDER BY seq DESC LIMIT 1) "
      "FROM events",
      load_last},
-    {"processes",
+    {1, "processes",
      "SELECT id, pid, first_event, end_event, ended, wait_status, lifetime, name, root, bytes, "
      "peak_bytes, usable_peak_bytes, events, sp_first, sp_lowest, stack_low, stack_high, stops, "
      "compared, agreed, resyncs, uncertain, lost FROM processes ORDER BY id",
      load_process},
-    {"kind_totals",
+    {1, "kind_totals",
      "SELECT process, kind, regions, bytes, peak_bytes, made_count, made_bytes, gone_count, "
      "gone_bytes FROM kind_totals",
      load_totals},
-    {"stack_uses",
+    {1, "stack_uses",
      "SELECT process, position, tid, main, low, high, floor, sp_lowest FROM stack_uses "
      "ORDER BY process, position",
      load_stack_use},
-    {"programs", "SELECT process, path, type, class_bits FROM programs ORDER BY event",
+    {1, "programs", "SELECT process, path, type, class_bits FROM programs ORDER BY event",
      load_program},
-    {"process_spaces",
+    {1, "process_spaces",
      "SELECT process, space, from_event, to_event FROM process_spaces ORDER BY process, from_event",
      load_tenure},
-    {"threads", "SELECT id, process, tid FROM threads ORDER BY id", load_thread},
-    {"calls",
+    {1, "threads", "SELECT id, process, tid FROM threads ORDER BY id", load_thread},
+    {1, "calls",
      "SELECT id, name, abi, number, arg_count, arg1, arg2, arg3, arg4, arg5, arg6 FROM calls "
      "ORDER BY id",
      load_call},
-    {"objects",
+    {1, "objects",
      "SELECT id, type, dev_major, dev_minor, inode, page_size, name FROM objects ORDER BY id",
      load_object},
-    {"images", "SELECT id, space, object, bias FROM images ORDER BY id", load_image},
-    {"parts",
+    {1, "images", "SELECT id, space, object, bias FROM images ORDER BY id", load_image},
+    {1, "parts",
      "SELECT object, start, end, kind FROM parts ORDER BY object, start < 0, start, end, kind",
      load_part},
-    {"frames",
+    {2, "build_ids", "SELECT object, build_id FROM build_ids ORDER BY object", load_build_id},
+    {1, "frames",
      "SELECT id, object, address, interrupted, function, offset, file, line FROM frames "
      "ORDER BY id",
      load_frame},
-    {"inlined",
+    {1, "inlined",
      "SELECT frame, position, function, file, line FROM inlined ORDER BY frame, position",
      load_inlined},
-    {"stacks", "SELECT id, end FROM stacks ORDER BY id", load_stack},
-    {"stack_frames", "SELECT stack, position, frame FROM stack_frames ORDER BY stack, position",
+    {1, "stacks", "SELECT id, end FROM stacks ORDER BY id", load_stack},
+    {1, "stack_frames", "SELECT stack, position, frame FROM stack_frames ORDER BY stack, position",
      load_stack_frame},
 };
 
@@ -535,7 +567,8 @@ int vt_reader_load(struct vt_recording *r, struct vt_error *err)
 {
     int rc = 0;
     for (size_t i = 0; i < VT_COUNTOF(small_tables) && !rc; i++)
-        rc = load_table(r, i, err);
+        if (small_tables[i].since <= r->info.schema)
+            rc = load_table(r, i, err);
     if (!rc && !r->info.run.version)
         rc = vt_source_damaged(&r->source, "table run is empty", err);
     if (rc)
@@ -559,6 +592,7 @@ void vt_reader_unload(struct vt_recording *r)
     free(r->tenures);
     free(r->parts);
     free(r->part_objects);
+    free(r->build_ids);
     free(r->frames);
     free(r->inlined);
     free(r->stacks);

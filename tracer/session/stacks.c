@@ -207,8 +207,8 @@ static bool is_unchanged(int fd, const struct vt_elf *elf)
 
     if (vt_elf_read(fd, &now, NULL) != 0)
         return false;
-    same = now->build_id_length == elf->build_id_length &&
-           !memcmp(now->build_id, elf->build_id, elf->build_id_length) &&
+    same = now->build_id.length == elf->build_id.length &&
+           !memcmp(now->build_id.bytes, elf->build_id.bytes, elf->build_id.length) &&
            now->segment_count == elf->segment_count;
     for (size_t i = 0; same && i < elf->segment_count; i++)
         same = same_segment(&now->segments[i], &elf->segments[i]);
@@ -267,9 +267,7 @@ static struct file *read_vdso(const struct subject *s, const struct vt_region *r
         vt_elf_read(fd, &elf, NULL) == 0) {
         /* All processes have the same, mostly. */
         for (file = s->stacks->files; file; file = file->next)
-            if (file->own_elf && file->own_elf->build_id_length &&
-                file->own_elf->build_id_length == elf->build_id_length &&
-                !memcmp(file->own_elf->build_id, elf->build_id, elf->build_id_length))
+            if (file->own_elf && vt_build_id_same(&file->own_elf->build_id, &elf->build_id))
                 break;
         if (!file && (file = add_file(s->stacks, elf, fd, NULL))) {
             file->own_elf = elf;
@@ -282,6 +280,13 @@ static struct file *read_vdso(const struct subject *s, const struct vt_region *r
         close(fd);
     free(bytes);
     return file;
+}
+
+/* Of a file that is known to be the mapped one; a vdso's is of no use, it has no name. */
+static const struct vt_build_id *build_id_of(const struct file *file)
+{
+    bool known = file && !file->own_elf && file->fd >= 0 && file->elf->build_id.length;
+    return known ? &file->elf->build_id : NULL;
 }
 
 static const struct vt_object *object_of(const struct vt_region *region)
@@ -393,7 +398,8 @@ int vt_stacks_take(struct vt_stacks *stacks, const struct vt_space *space,
         find_code(&subject, unwound.frames[i].interrupted ? ip : ip - 1, &file, &bias, &region);
         struct vt_frame like = {.object = object_of(region),
                                 .address = ip - bias,
-                                .interrupted = unwound.frames[i].interrupted};
+                                .interrupted = unwound.frames[i].interrupted,
+                                .build_id = build_id_of(file)};
         stacks->scratch[i] = intern_frame(stacks, &like, file);
         if (!stacks->scratch[i])
             return -ENOMEM;

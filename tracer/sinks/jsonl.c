@@ -219,6 +219,13 @@ static void put_frame(struct vt_buf *out, const struct told *told, const struct 
     vt_buf_dec(out, frame->id);
     VT_JSON_NAME(out, "object");
     put_object(out, told, frame->object);
+    if (frame->build_id) {
+        VT_JSON_NAME(out, "build_id");
+        vt_buf_char(out, '"');
+        for (size_t i = 0; i < frame->build_id->length; i++)
+            vt_buf_hex(out, frame->build_id->bytes[i], 2);
+        vt_buf_char(out, '"');
+    }
     VT_JSON_NAME(out, "address");
     vt_json_hex(out, frame->address);
     if (frame->interrupted) {
