@@ -347,6 +347,128 @@ static void check_stripped(void **state)
     }
 }
 
+/* ---- source lines afterwards --------------------------------------------------------- */
+
+#define RECORDED "stacks-separate"
+
+/* Let the shell do something in a directory. */
+static void shell(const char *directory, const char *what)
+{
+    char command[1024];
+
+    snprintf(command, sizeof(command), "cd '%s' && %s", directory, what);
+    assert_int_equal(system(command), 0);
+}
+
+/* The stack of interest in an export of DIRECTORY/run.vas; *said becomes standard error. */
+static void export_stack(const char *directory, const char *option, struct stack *stack, char *said,
+                         size_t size)
+{
+    const char *const options[] = {"export", "--to", "jsonl", option, NULL};
+    const struct live_options bare = {.options = options, .bare = true};
+    struct live_result result;
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/run.vas", directory);
+    live_run(&result, &bare, path);
+    live_assert_exited(&result, 0);
+    free(result.timeline);
+    result.timeline = result.out;
+    result.timeline_length = result.out_length;
+    result.out = NULL;
+    copy_text(said, size, result.err);
+    assert_true(find_stack(&result, 0, stack));
+    live_free(&result);
+}
+
+/* All as in the other, but for lines of the recorded program if it has none. */
+static void assert_like(const struct stack *stack, const struct stack *other, bool lines)
+{
+    size_t own = 0;
+
+    assert_int_equal(stack->count, other->count);
+    assert_string_equal(stack->end, other->end);
+    for (size_t i = 0; i < stack->count; i++) {
+        const struct frame *f = &stack->frames[i], *o = &other->frames[i];
+        bool is_own = !strcmp(f->object, RECORDED);
+        assert_true(f->address == o->address && f->id == o->id);
+        assert_string_equal(f->object, o->object);
+        assert_string_equal(f->function, o->function);
+        if (is_own || lines)
+            assert_int_equal(f->line, lines ? o->line : 0);
+        own += is_own && o->line;
+    }
+    assert_true(own > 16);
+}
+
+/* Change the contents of the note with the build ID, and nothing else. */
+static void change_build_id(const char *directory)
+{
+    static const char note[] = "\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU";
+    static char bytes[1 << 20];
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/" RECORDED, directory);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    size_t length = fread(bytes, 1, sizeof(bytes), file);
+    char *at = memmem(bytes, length, note, sizeof(note));
+    assert_non_null(at);
+    at[sizeof(note)] ^= 1;
+    rewind(file);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+}
+
+/*
+ * A recording made without debug files is exported with the lines that the trace would have told
+ * with them, as long as the file that ran is there; else without them, and that is said.
+ */
+static void check_afterwards(void **state)
+{
+    static const char *const others[] = {
+        NULL, /* the same but for its build ID */
+        "cp '" FIXTURE_DIR "/stacks' " RECORDED,
+        "echo no ELF file > " RECORDED,
+        "rm " RECORDED " && mkfifo " RECORDED,
+        "rm " RECORDED " && mkdir " RECORDED,
+        "rmdir " RECORDED,
+    };
+    struct live_result direct, recorded;
+    struct stack wanted, found;
+    char program[128], run[128], said[1024];
+
+    (void)state;
+    live_run(&direct, &debug_files_on, FIXTURE_DIR "/" RECORDED, "chain");
+    live_assert_exited(&direct, 0);
+    assert_true(find_stack(&direct, 0, &wanted));
+    shell(direct.directory, "mkdir .debug && cp '" FIXTURE_DIR "/" RECORDED "' . && "
+                            "cp '" FIXTURE_DIR "/.debug/" RECORDED ".debug' .debug");
+    snprintf(program, sizeof(program), "%s/" RECORDED, direct.directory);
+    snprintf(run, sizeof(run), "%s/run.vas", direct.directory);
+    const char *const options[] = {"-k", "-o", run, NULL};
+    const struct live_options recording = {.options = options};
+    live_run(&recorded, &recording, program, "chain");
+    live_assert_exited(&recorded, 0);
+    live_free(&recorded);
+
+    export_stack(direct.directory, NULL, &found, said, sizeof(said));
+    assert_like(&found, &wanted, false);
+    export_stack(direct.directory, "--debug-files", &found, said, sizeof(said));
+    assert_like(&found, &wanted, true);
+    assert_null(strstr(said, RECORDED));
+    for (size_t i = 0; i < LIVE_COUNT(others); i++) {
+        if (i)
+            shell(direct.directory, others[i]);
+        else
+            change_build_id(direct.directory);
+        export_stack(direct.directory, "--debug-files", &found, said, sizeof(said));
+        assert_like(&found, &wanted, false);
+        assert_non_null(strstr(said, "lines of " RECORDED ": the file is gone"));
+    }
+    live_free(&direct);
+}
+
 /* ---- limits ------------------------------------------------------------------------- */
 
 static void check_depth(void **state)
@@ -730,11 +852,12 @@ static void check_gdb(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_chains),  cmocka_unit_test(check_chains_32),
-        cmocka_unit_test(check_vdso_32), cmocka_unit_test(check_stripped),
-        cmocka_unit_test(check_depth),   cmocka_unit_test(check_circle),
-        cmocka_unit_test(check_once),    cmocka_unit_test(check_filtered),
-        cmocka_unit_test(check_schema),  cmocka_unit_test(check_gdb),
+        cmocka_unit_test(check_chains),     cmocka_unit_test(check_chains_32),
+        cmocka_unit_test(check_vdso_32),    cmocka_unit_test(check_stripped),
+        cmocka_unit_test(check_afterwards), cmocka_unit_test(check_depth),
+        cmocka_unit_test(check_circle),     cmocka_unit_test(check_once),
+        cmocka_unit_test(check_filtered),   cmocka_unit_test(check_schema),
+        cmocka_unit_test(check_gdb),
     };
 
     return live_main("stacks", tests, LIVE_COUNT(tests), argc, argv);

@@ -532,6 +532,59 @@ static void test_version_1(void **state)
     vt_buf_deinit(&older);
 }
 
+/* Where no lines are to be had frames stay as they are, and it is said why. */
+static void test_lines(void **state)
+{
+    static const struct vt_build_id id = {2, {1, 2}};
+    const char *fifo = in_directory("fifo"), *text = in_directory("text\n");
+    const struct {
+        const char *name;
+        enum vt_object_type type;
+        const struct vt_build_id *id;
+    } rows[] = {
+        {fifo, VT_OBJECT_FILE, &id},
+        {fifo, VT_OBJECT_FILE, NULL},
+        {text, VT_OBJECT_FILE, &id},
+        {directory, VT_OBJECT_FILE, &id},
+        {in_directory("nothing"), VT_OBJECT_FILE, &id},
+        {"", VT_OBJECT_FILE, &id},
+        {"proc/self/exe", VT_OBJECT_FILE, &id},
+        {"/proc/self/exe", VT_OBJECT_FILE, &id},
+        {"/proc/self/exe", VT_OBJECT_FILE, NULL},
+        {"[vdso]", VT_OBJECT_SPECIAL, &id},
+    };
+    struct vt_object objects[VT_COUNTOF(rows)];
+    struct vt_lines *lines = vt_lines_create();
+    struct vt_buf names = {0};
+    (void)state;
+    assert_non_null(lines);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    write_file(text, "text", 4);
+    for (unsigned i = 0; i < 3 * VT_COUNTOF(rows); i++) { /* each more than once */
+        size_t at = i % VT_COUNTOF(rows);
+        objects[at] = (struct vt_object){
+            .type = rows[at].type, .id = (uint32_t)at + 1, .name = rows[at].name};
+        struct vt_frame frame = {.object = &objects[at], .address = i, .build_id = rows[at].id};
+        struct vt_frame before = frame;
+        assert_int_equal(vt_lines_find(lines, &frame), 0);
+        assert_memory_equal(&frame, &before, sizeof(frame));
+    }
+    struct vt_frame known = {.object = &program, .file = "a.c", .build_id = &id}, none = {.id = 1};
+    assert_int_equal(vt_lines_find(lines, &known), 0);
+    assert_int_equal(vt_lines_find(lines, &none), 0);
+    assert_int_equal(vt_lines_missed(lines, VT_LINES_OTHER, &names), 7);
+    assert_ptr_equal(strstr(vt_buf_cstr(&names), "fifo, text\n, vastrace-recording."), names.data);
+    assert_non_null(strstr(vt_buf_cstr(&names), ", nothing and 3 others"));
+    names.length = 0;
+    assert_int_equal(vt_lines_missed(lines, VT_LINES_UNPROVEN, &names), 2);
+    assert_string_equal(vt_buf_cstr(&names), "fifo, exe");
+    vt_buf_deinit(&names);
+    vt_lines_destroy(lines);
+    vt_lines_destroy(NULL);
+    unlink(fifo);
+    unlink(text);
+}
+
 static void test_when(void **state)
 {
     static const struct {
@@ -1331,7 +1384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pack),          cmocka_unit_test(test_lossless),
         cmocka_unit_test(test_schema),        cmocka_unit_test(test_when),
-        cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_version_1),     cmocka_unit_test(test_lines),
         cmocka_unit_test(test_questions),     cmocka_unit_test(test_runs),
         cmocka_unit_test(test_many_findings), cmocka_unit_test(test_roles),
         cmocka_unit_test(test_rectangles),    cmocka_unit_test(test_while_written),

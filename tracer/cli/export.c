@@ -1,6 +1,6 @@
 /*
  * export.c - `vastrace export RUN --to FORMAT`: a recording in another format,
- * as the trace itself would have written it.
+ * as the trace itself would have written it, or would have with --debug-files.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,12 +15,14 @@
 #include "cli/values.h"
 #include "session/replay.h"
 
-enum { OPTION_TO = 256, OPTION_PID, OPTION_OF, OPTION_AT };
+enum { OPTION_TO = 256, OPTION_PID, OPTION_OF, OPTION_AT, OPTION_DEBUG_FILES };
 
 static const struct cli_option options[] = {
     {OPTION_TO, "to", "FORMAT", "what to write, any but vas; if not given, by the name of -o"},
     {'o', "output", "FILE", "where to; standard output if not given"},
     {OPTION_PID, "pid", "PID", "this process alone"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL,
+     "take source lines of call stacks from the files and debug files that are there now"},
     {OPTION_OF, "of", "peak|live|made",
      "folded: bytes at the peak, at a moment, or ever mapped; peak if not given"},
     {OPTION_AT, "at", "WHEN", "folded: at, or up to, this moment; end if not given"},
@@ -30,7 +32,8 @@ static const struct cli_option options[] = {
 struct arguments {
     const char *run;
     struct vt_sink_config output;
-    bool folds;     /* --of was given */
+    bool folds; /* --of was given */
+    bool debug_files;
     const char *at; /* --at, or null */
     long pid;
 };
@@ -62,6 +65,8 @@ static bool parse(struct arguments *a, const struct cli_command *command, int ar
             output->path = optarg;
         else if (id == OPTION_AT)
             a->at = optarg;
+        else if (id == OPTION_DEBUG_FILES)
+            a->debug_files = true;
         else if (id == OPTION_OF) {
             int measure = cli_choice(command, id, optarg); /* the words stand in its order */
             if (measure < 0)
@@ -117,6 +122,21 @@ static bool choose(const struct arguments *a, struct vt_recording *recording,
     return true;
 }
 
+/* Say of which files no lines were looked up. */
+static void note_missed(const struct vt_lines *lines)
+{
+    static const char *const reasons[VT_LINES_MISSES] = {
+        [VT_LINES_OTHER] = "the file is gone or cannot be read, or is not the one that ran",
+        [VT_LINES_UNPROVEN] = "the recording has no build ID to know the file by",
+    };
+    for (int why = 0; why < VT_LINES_MISSES; why++) {
+        struct vt_buf names = {0};
+        if (vt_lines_missed(lines, (enum vt_lines_miss)why, &names))
+            cli_error("cannot look up source lines of %s: %s", vt_buf_cstr(&names), reasons[why]);
+        vt_buf_deinit(&names);
+    }
+}
+
 static int export(const struct arguments *a, struct vt_recording *recording)
 {
     struct vt_replay_part part = {0};
@@ -126,6 +146,10 @@ static int export(const struct arguments *a, struct vt_recording *recording)
     cli_note_gaps(recording, a->run);
     if (!choose(a, recording, &part))
         return EXIT_OURS;
+    if (a->debug_files && !(part.lines = vt_lines_create())) {
+        cli_error("out of memory");
+        return EXIT_OURS;
+    }
     int rc = vt_sink_create(&a->output, &sink, &err);
     if (!rc) {
         signal(SIGPIPE, SIG_IGN); /* told by write(2), and by name */
@@ -136,6 +160,9 @@ static int export(const struct arguments *a, struct vt_recording *recording)
         cli_progress_end(&progress);
         vt_sink_destroy(sink);
     }
+    if (part.lines)
+        note_missed(part.lines);
+    vt_lines_destroy(part.lines);
     if (!rc || rc == -EPIPE) /* a reader that has seen enough is no failure */
         return 0;
     cli_error("%s", err.text);
@@ -157,7 +184,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_export = {
     .name = "export",
-    .usage = "RUN --to FORMAT [-o FILE] [--pid PID]\n"
+    .usage = "RUN --to FORMAT [-o FILE] [--pid PID] [--debug-files]\n"
              "RUN --to folded [--of peak|live|made] [--at WHEN] [-o FILE] [--pid PID]",
     .summary = "Write a recording in another format, for other tools.",
     .options = options,

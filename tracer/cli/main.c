@@ -46,6 +46,7 @@
  *                          snapshot.c a live process's map without tracing
  *                          aslr.c     many launches, to where each part lies
  *                          replay.c   a recording to the sinks
+ *                          lines.c    source lines of recorded stacks, looked up afterwards
  *   tracer/cli/            commands.c the table of subcommands
  *                          options.c  parsing and help from tables
  *                          values.c   what options' values may be

@@ -4,7 +4,8 @@
  *
  * Stacks and their frames are numbered in the order in which they are told, and
  * sinks rely on it; of one process they appear in another order than in the
- * whole, so they are numbered anew.
+ * whole, so they are numbered anew. Frames that source lines are looked up for
+ * are copies as well, and of the whole have the numbers that they had.
  */
 #include "session/replay.h"
 
@@ -15,7 +16,7 @@
 
 #define STOP 1
 
-/* Copies with new numbers, found by their old ones. */
+/* Copies with numbers of our own, found by their old ones. */
 struct renumbered {
     void **slots; /* a hash table of pointers to what begins with its old number */
     size_t slot_count;
@@ -78,7 +79,8 @@ static void free_all(struct renumbered *all)
     free(all->slots);
 }
 
-static const struct vt_frame *renumber_frame(struct replay *replay, const struct vt_frame *frame)
+/* Null when out of memory. */
+static const struct vt_frame *copy_frame(struct replay *replay, const struct vt_frame *frame)
 {
     void **slot = want_slot(&replay->frames, frame->id);
     struct new_frame *made = slot ? *slot : NULL;
@@ -87,13 +89,17 @@ static const struct vt_frame *renumber_frame(struct replay *replay, const struct
     if (!(made = malloc(sizeof(*made))))
         return NULL;
     *made = (struct new_frame){frame->id, *frame};
+    if (replay->part->lines && vt_lines_find(replay->part->lines, &made->frame)) {
+        free(made);
+        return NULL;
+    }
     made->frame.id = ++replay->frames.count;
     *slot = made;
     return &made->frame;
 }
 
 /* Null when out of memory. */
-static const struct vt_stack *renumber_stack(struct replay *replay, const struct vt_stack *stack)
+static const struct vt_stack *copy_stack(struct replay *replay, const struct vt_stack *stack)
 {
     void **slot = want_slot(&replay->stacks, stack->id);
     struct new_stack *made = slot ? *slot : NULL;
@@ -105,7 +111,7 @@ static const struct vt_stack *renumber_stack(struct replay *replay, const struct
     made->stack = *stack;
     made->stack.frames = made->frames;
     for (size_t i = 0; i < stack->frame_count; i++) {
-        if (!(made->frames[i] = renumber_frame(replay, stack->frames[i]))) {
+        if (!(made->frames[i] = copy_frame(replay, stack->frames[i]))) {
             free(made);
             return NULL;
         }
@@ -138,12 +144,12 @@ static int tell(void *context, const struct vt_event *event)
     const struct vt_replay_part *part = replay->part;
     if (part->last_event && event->seq > part->last_event)
         return STOP;
-    if (!part->process)
-        return vt_sink_event(replay->sink, event, replay->err);
-    if (!is_of(replay, part->process, event))
+    if (part->process && !is_of(replay, part->process, event))
         return 0;
+    if (!event->stack || (!part->process && !part->lines))
+        return vt_sink_event(replay->sink, event, replay->err);
     struct vt_event own = *event;
-    if (own.stack && !(own.stack = renumber_stack(replay, own.stack)))
+    if (!(own.stack = copy_stack(replay, own.stack)))
         return vt_error_errno(replay->err, ENOMEM, "cannot replay the recording");
     return vt_sink_event(replay->sink, &own, replay->err);
 }

@@ -8,7 +8,9 @@
 #include <vastrace/recording.h>
 #include <vastrace/sink.h>
 
-/* What of a recording is told. Zero-initialised: all of it. */
+#include "session/lines.h"
+
+/* What of a recording is told. Zero-initialised: all of it, and nothing else. */
 struct vt_replay_part {
     /*
      * Its events alone, from its first to its last, and those of others in an
@@ -16,6 +18,8 @@ struct vt_replay_part {
      */
     const struct vt_recorded_process *process;
     uint64_t last_event; /* nothing after this one; 0: to the end */
+    /* Frames without source lines get those that it finds; null: all stay as recorded. */
+    struct vt_lines *lines;
 };
 
 /*
