@@ -53,7 +53,10 @@ const char *vt_session_event_name(size_t index);
 
 /*
  * Run one session to its end. Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT
- * for its duration and restores their dispositions.
+ * for its duration and restores their dispositions. They are passed on to a
+ * launched program; where none is left, they end the session. Only what then
+ * still runs under the filter of a launched program keeps it going: that is
+ * warned of, and killed by a signal that comes a second or more later.
  *
  * Fails with -ENOENT or another errno of execve(2) if the program cannot be
  * run (result->ran is false), of ptrace(2) if it cannot be traced. A program

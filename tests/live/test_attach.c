@@ -281,6 +281,183 @@ static void check_launched_for_a_while(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* --- launched, and ended before what it started --- */
+
+/*
+ * Trace a shell, with this option, that starts the fixture in the background and ends with 7; back
+ * when the timeline tells of its end. The fixture.
+ */
+static pid_t start_left_behind(struct running *running, struct tracing *tracing, const char *option,
+                               const char *scenario)
+{
+    static const char script[] = "exec 3<&0; \"$0\" $1 <&3 & echo shell=$$; exit 7";
+    struct live_result *result = &tracing->result;
+    char error[96];
+    pid_t shell, left;
+
+    *tracing = (struct tracing){0};
+    snprintf(result->directory, sizeof result->directory, "/tmp/vastrace-live-XXXXXX");
+    assert_non_null(mkdtemp(result->directory));
+    snprintf(result->timeline_path, sizeof result->timeline_path, "%s/t.jsonl", result->directory);
+    snprintf(result->title, sizeof result->title, "vastrace %s -- sh, left behind", option);
+    snprintf(error, sizeof error, "%s/err", result->directory);
+    const char *const argv[] = {"/bin/sh",
+                                "-c",
+                                "exec \"$@\" 2>\"$0\"",
+                                error,
+                                VASTRACE_PROGRAM,
+                                "--verify",
+                                "-q",
+                                "-o",
+                                result->timeline_path,
+                                option,
+                                "--",
+                                "sh",
+                                "-c",
+                                script,
+                                FIXTURE,
+                                scenario,
+                                NULL};
+    running_start(running, argv, NULL);
+    tracing->pid = running->pid;
+    shell = (pid_t)atoi(running_await(running, "shell="));
+    left = (pid_t)atoi(running_await(running, "ready="));
+    tracing_await(tracing, "exit", shell);
+    assert_int_equal(status_number(left, "TracerPid:", 10), tracing->pid);
+    return left;
+}
+
+/* It still works as it should, traced or not. */
+static void assert_undisturbed(struct running *running)
+{
+    assert_progress(running);
+    running_order(running, "m");
+    running_await(running, "mapped=");
+    assert_no_errors(running);
+}
+
+/* The last record of the timeline, which says how the trace ended. */
+static void assert_end_says(struct live_result *result, const char *interrupted)
+{
+    const struct json *record;
+    size_t cursor = 0;
+    char text[64] = "";
+
+    while ((record = live_next(result, &cursor)))
+        snprintf(text, sizeof text, "%s", json_text(record, "interrupted"));
+    if (strcmp(text, interrupted) != 0)
+        live_fail(result, "its end says \"%s\"", text);
+}
+
+/* Without a filter it is left as an attached one is, and the status is the shell's. */
+static void check_left_behind(void **state)
+{
+    static const struct {
+        int signal;
+        const char *option, *says;
+    } rows[] = {{SIGTERM, "--duration=1000", "told to end by a signal"},
+                {SIGINT, "--duration=1000", "interrupted"},
+                {SIGHUP, "--all-syscalls", "told to end by a signal"}};
+
+    (void)state;
+    for (size_t i = 0; i < LIVE_COUNT(rows); i++) {
+        struct running running;
+        struct tracing tracing;
+        pid_t left = start_left_behind(&running, &tracing, rows[i].option, "busy map 2");
+
+        tracing_end(&tracing, rows[i].signal);
+        live_assert_exited(&tracing.result, 7);
+        live_assert_exact(&tracing.result, 0);
+        assert_end_says(&tracing.result, rows[i].says);
+        assert_int_equal(live_count_cause(&tracing.result, "detach"), 1);
+        assert_int_equal(status_number(left, "Seccomp:", 10), 0);
+        assert_left_alone(left, false, "after the end of what started it");
+        assert_undisturbed(&running);
+        running_end(&running);
+        tracing_free(&tracing);
+    }
+}
+
+/* The same of one that cannot stop at that moment: it must not end with the tracer. */
+static void check_stuck_left_behind(void **state)
+{
+    struct running running;
+    struct tracing tracing;
+    pid_t left, child;
+
+    (void)state;
+    left = start_left_behind(&running, &tracing, "--duration=1000", "vfork-wait");
+    await_state(left, "D");
+    kill(tracing.pid, SIGTERM);
+    while ((child = first_child(left)) && status_number(child, "TracerPid:", 10) != 0)
+        poll(NULL, 0, 1);
+    poll(NULL, 0, 1200); /* as in check_launched_for_a_while() */
+    running_order(&running, "\n");
+    tracing_end(&tracing, 0);
+    live_assert_exited(&tracing.result, 7);
+    assert_string_equal(running_await(&running, "child="), "exited 9");
+    running_await(&running, "ready=");
+    running_order(&running, "m");
+    running_await(&running, "mapped=");
+    running_end(&running);
+    tracing_free(&tracing);
+}
+
+/* Wait for vastrace's word on what it cannot leave; it names the process. */
+static void await_warning(const struct tracing *tracing, pid_t left)
+{
+    int64_t deadline = now_ms() + LIVE_PATIENCE * 1000;
+    char path[96], which[32];
+    bool said = false;
+
+    snprintf(path, sizeof path, "%s/err", tracing->result.directory);
+    snprintf(which, sizeof which, "(pid %d)", (int)left);
+    while (!said) {
+        size_t length;
+        char *text = read_file(path, &length);
+
+        said = strstr(text, which);
+        free(text);
+        if (now_ms() > deadline)
+            fail_msg("there is no word of process %d", (int)left);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* Under the filter it cannot be left: that is said, and only a signal after that kills it. */
+static void check_filtered_left_behind(void **state)
+{
+    (void)state;
+    for (int kills = 0; kills < 2; kills++) {
+        struct running running;
+        struct tracing tracing;
+        pid_t left = start_left_behind(&running, &tracing, "--color=never", "busy map 2");
+
+        /* As timeout(1) does: two signals at once, which are looked at together. */
+        kill(tracing.pid, SIGSTOP);
+        await_state(tracing.pid, "T");
+        kill(tracing.pid, SIGTERM);
+        kill(tracing.pid, SIGHUP);
+        kill(tracing.pid, SIGCONT);
+        await_warning(&tracing, left);
+        assert_undisturbed(&running);
+        assert_int_equal(status_number(left, "TracerPid:", 10), tracing.pid);
+        while (kills && kill(tracing.pid, SIGTERM) == 0 && !strchr("ZX", state_of(tracing.pid)))
+            poll(NULL, 0, 10); /* until it has been long enough */
+        if (!kills)
+            running_order(&running, "q");
+        tracing_end(&tracing, 0);
+        live_assert_exited(&tracing.result, 7);
+        live_assert_exact(&tracing.result, 0);
+        assert_end_says(&tracing.result, kills ? "told to end by a signal" : "");
+        assert_int_equal(live_count_cause(&tracing.result, "detach"), 0);
+        assert_int_equal(live_count_cause(&tracing.result, "exit"), 2);
+        assert_true(status_number(left, "TracerPid:", 10) <= 0);
+        running_end(&running);
+        tracing_free(&tracing);
+    }
+}
+
 /* The leader is a zombie, its threads live on. */
 static void check_leaderless(void **state)
 {
@@ -604,14 +781,25 @@ static void check_yama(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_asleep),     cmocka_unit_test(check_replay),
-        cmocka_unit_test(check_duration),   cmocka_unit_test(check_program_ends),
-        cmocka_unit_test(check_stopped),    cmocka_unit_test(check_vfork),
-        cmocka_unit_test(check_leaderless), cmocka_unit_test(check_launched_for_a_while),
-        cmocka_unit_test(check_activities), cmocka_unit_test(check_hundred_times),
-        cmocka_unit_test(check_several),    cmocka_unit_test(check_parent_and_child),
-        cmocka_unit_test(check_refusals),   cmocka_unit_test(check_half_refused),
-        cmocka_unit_test(check_itself),     cmocka_unit_test(check_other_user),
+        cmocka_unit_test(check_asleep),
+        cmocka_unit_test(check_replay),
+        cmocka_unit_test(check_duration),
+        cmocka_unit_test(check_program_ends),
+        cmocka_unit_test(check_stopped),
+        cmocka_unit_test(check_vfork),
+        cmocka_unit_test(check_leaderless),
+        cmocka_unit_test(check_launched_for_a_while),
+        cmocka_unit_test(check_left_behind),
+        cmocka_unit_test(check_stuck_left_behind),
+        cmocka_unit_test(check_filtered_left_behind),
+        cmocka_unit_test(check_activities),
+        cmocka_unit_test(check_hundred_times),
+        cmocka_unit_test(check_several),
+        cmocka_unit_test(check_parent_and_child),
+        cmocka_unit_test(check_refusals),
+        cmocka_unit_test(check_half_refused),
+        cmocka_unit_test(check_itself),
+        cmocka_unit_test(check_other_user),
         cmocka_unit_test(check_yama),
     };
     const struct rlimit no_core = {0, 0};

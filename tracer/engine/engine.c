@@ -84,7 +84,7 @@ struct vt_engine {
     size_t patched;
     bool filter;    /* stops at calls come from the seccomp filter */
     pid_t launched; /* or 0 */
-    bool ended;     /* the launched program, while or after it was left; and how: */
+    bool ended;     /* the launched program; and how: */
     int end_status;
     struct ready *queue; /* statuses taken from the kernel and not told yet */
     size_t queue_head;
@@ -180,6 +180,15 @@ static void set_stopped(struct vt_engine *engine, struct entry *e, bool stopped)
         engine->running = e;
         engine->running_count++;
     }
+}
+
+/* The launched program's end, at whatever time it comes. */
+static void note_end(struct vt_engine *engine, pid_t tid, int status)
+{
+    if (engine->ended || tid != engine->launched || WIFSTOPPED(status))
+        return;
+    engine->ended = true;
+    engine->end_status = status;
 }
 
 static struct entry *add(struct vt_engine *engine, pid_t tid)
@@ -773,6 +782,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
     struct entry **at = find(engine, tid);
     struct entry *e = *at;
 
+    note_end(engine, tid, status);
     if (!WIFSTOPPED(status)) {             /* ended: there is nothing to resume */
         if (!e && !(e = add(engine, tid))) /* before its creator's word of it */
             return false;
@@ -936,10 +946,7 @@ static void leave(struct vt_engine *engine, struct entry *e, int signal)
 static void leave_at(struct vt_engine *engine, pid_t tid, int status)
 {
     struct entry *e = *find(engine, tid);
-    if (tid == engine->launched && !WIFSTOPPED(status)) {
-        engine->ended = true;
-        engine->end_status = status;
-    }
+    note_end(engine, tid, status);
     if (!WIFSTOPPED(status)) {
         if (e)
             forget(engine, e);

@@ -37,6 +37,8 @@
 #define BRIEF_NS (2 * 1000 * 1000)
 /* How long output may stay in a buffer while the program runs. */
 #define FLUSH_NS (50 * 1000 * 1000)
+/* A signal again this long after a word that it will kill is meant so; some come twice at once. */
+#define RETHINK_NS (1000 * 1000 * 1000)
 
 struct live {
     const struct vt_session_config *config;
@@ -48,10 +50,11 @@ struct live {
     struct vt_stacks *stacks; /* null: none are taken */
     struct vt_memory *memory;
     struct vt_tasks tasks;
-    size_t waiting; /* threads that wait for their turn */
-    pid_t root;     /* launched, else 0 */
-    bool filter;    /* what is traced cannot be left: it ends with the trace */
-    bool stop;      /* leave what is traced and end */
+    size_t waiting;    /* threads that wait for their turn */
+    pid_t root;        /* launched, else 0 */
+    bool filter;       /* what is traced cannot be left: it ends with the trace */
+    bool stop;         /* leave what is traced and end */
+    int64_t warned_ns; /* when it was said that a signal kills what cannot be left; 0: not yet */
     const char *interrupted;
     bool tstp;        /* a terminal stop reached us as well */
     int64_t start_ns; /* CLOCK_MONOTONIC at time 0 */
@@ -887,9 +890,43 @@ static void on_signal(struct live *live, const struct vt_stop *stop)
 
 /* ---- the tracer's own signals ------------------------------------------------------------------------ */
 
+/* The ids of what is traced: "1234, 1235", the first few of them. */
+static void name_processes(const struct live *live, char *text, size_t size)
+{
+    const size_t most = 8;
+    size_t count = 0, length = 0;
+    vt_tasks_for_each(p, &live->tasks)
+        if (p->threads && count++ < most)
+            length += (size_t)snprintf(text + length, size - length, "%s%d", count > 1 ? ", " : "",
+                                       (int)p->pid);
+    snprintf(text + length, size - length, "%s", count > most ? ", ..." : "");
+}
+
+/*
+ * With nobody to pass a signal on to it is about the trace. What was attached to, or runs without
+ * the filter, is left. What a program under the filter has left behind cannot be left, and must not
+ * be killed by mistake: the first signal says so, and one that comes after that was read does it.
+ */
+static void on_told_to_end(struct live *live, int signal)
+{
+    int64_t now = vt_clock_ns();
+    if (live->filter && !live->warned_ns) {
+        char which[128];
+        name_processes(live, which, sizeof(which));
+        warn(live,
+             "the program has ended, but processes that it started run on (pid %s), and without a "
+             "tracer their calls would fail: the trace ends with them; another signal kills them",
+             which);
+        live->warned_ns = now;
+    } else if (!live->filter || now - live->warned_ns >= RETHINK_NS) {
+        live->stop = true;
+        live->interrupted = signal == SIGINT ? "interrupted" : "told to end by a signal";
+    }
+}
+
 /*
  * A launched program has the terminal: what the terminal sends reaches it by
- * itself, and what was sent to us alone is passed on. An attached one is left.
+ * itself, and what was sent to us alone is passed on while it is there.
  */
 static void take_signals(struct live *live)
 {
@@ -898,12 +935,10 @@ static void take_signals(struct live *live)
         bool job_control = signal == SIGTSTP || signal == SIGTTIN;
         if (job_control) {
             live->tstp = true;
-        } else if (live->root) {
-            if (from_user && !live->result->exited) /* then its id may be another's */
-                kill(live->root, signal);
-        } else {
-            live->stop = true;
-            live->interrupted = signal == SIGINT ? "interrupted" : "told to end by a signal";
+        } else if (!live->root || live->result->exited) { /* its id may be another's */
+            on_told_to_end(live, signal);
+        } else if (from_user) {
+            kill(live->root, signal);
         }
     }
 }
@@ -1116,7 +1151,7 @@ static void leave(struct live *live)
     struct vt_error err = {0};
     live->now_ns = vt_clock_ns();
     if (live->filter)
-        warn(live, "the traced program is killed: without a tracer its calls would fail");
+        warn(live, "what is traced is killed: without a tracer its calls would fail");
     vt_tasks_for_each(p, &live->tasks)
         if (p->threads && p->shared) {
             last_growth(live, p);
@@ -1130,7 +1165,10 @@ static void leave(struct live *live)
     vt_emit_pending(&live->emitter);
 }
 
-/* A launched program that was left goes on as our child: its end is ours. */
+/*
+ * A launched program that was left goes on as our child: its end is ours. After it, what could not
+ * be left at once still has to be, or it would be killed with our end.
+ */
 static void await_root(struct live *live)
 {
     int status, rc;
@@ -1210,7 +1248,7 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
             .interrupted = live->interrupted,
         };
         result->sink_failed = !vt_emit_end(&live->emitter, &summary);
-        if (live->stop && live->root && !result->exited)
+        if (live->stop && live->root && (!result->exited || !live->filter))
             await_root(live);
         if (live->failure) {
             rc = live->failure;
