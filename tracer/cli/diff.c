@@ -16,15 +16,16 @@ enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL, OPTION_AT };
 #define ITEMS_MOST 100
 #define SITES_MOST 12
 
+/* Where columns end or begin: on a terminal of 80 columns all but the last stand in one line. */
 enum {
-    OP_AT = 0,
-    KIND_AT = 9,
-    SIZE_END = 30,
-    RANGE_AT = 32,
-    PERM_AT = 59,
-    EVENT_END = 72,
-    CAUSE_AT = 74,
-    WHAT_AT = 84
+    KIND_AT = 10,
+    SIZE_END = 29,
+    RANGE_AT = 31,
+    PERM_AT = 57,
+    EVENT_END = 70,
+    CAUSE_AT = 72,
+    WHAT_AT = 82,
+    WHAT_OF_RUNS_AT = 63 /* where there are neither events nor causes */
 };
 
 static const struct cli_option options[] = {
@@ -165,11 +166,13 @@ static void sites(struct cli_page *p, const struct vt_differences *d)
         cli_size_at(p, 24, list[i].made);
         cli_size_at(p, 34, list[i].gone);
         cli_size_at(p, 44, list[i].altered);
-        if (list[i].stack) {
-            cli_text(p, "  ");
-            cli_stack(p, list[i].stack, 6);
-        }
         cli_line(p);
+        if (list[i].stack) {
+            cli_paint(p, CLI_FAINT);
+            cli_text(p, "    ");
+            cli_stack(p, list[i].stack, 6);
+            cli_line(p);
+        }
     }
     if (count > SITES_MOST) {
         cli_text(p, "and %zu more", count - SITES_MOST);
@@ -185,7 +188,7 @@ static void titles(struct cli_page *p, bool events)
     cli_line(p);
     cli_paint(p, CLI_TITLE);
     cli_text(p, "change");
-    cli_pad(p, KIND_AT + 1);
+    cli_pad(p, KIND_AT);
     cli_text(p, "kind");
     cli_right(p, SIZE_END, "size");
     cli_pad(p, RANGE_AT);
@@ -197,7 +200,7 @@ static void titles(struct cli_page *p, bool events)
         cli_pad(p, CAUSE_AT);
         cli_text(p, "cause");
     }
-    cli_pad(p, events ? WHAT_AT : EVENT_END - 7);
+    cli_pad(p, events ? WHAT_AT : WHAT_OF_RUNS_AT);
     cli_text(p, "what");
     cli_line(p);
 }
@@ -211,7 +214,7 @@ static void item_line(struct cli_page *p, const struct vt_difference *item, bool
     cli_paint(p, ops[item->op].style);
     cli_text(p, "%s", ops[item->op].word);
     cli_plain(p);
-    cli_pad(p, KIND_AT + 1);
+    cli_pad(p, KIND_AT);
     cli_text(p, "%s", vt_kind_name(r->kind));
     cli_size_at(p, SIZE_END, size_of(r));
     cli_pad(p, RANGE_AT);
@@ -224,7 +227,7 @@ static void item_line(struct cli_page *p, const struct vt_difference *item, bool
         cli_pad(p, CAUSE_AT);
         cli_text(p, "%s", item->cause);
     }
-    cli_pad(p, events ? WHAT_AT : EVENT_END - 7);
+    cli_pad(p, events ? WHAT_AT : WHAT_OF_RUNS_AT);
     cli_object(p, r);
     if (item->events > 1)
         cli_text(p, "%sby %llu events", r->object ? "  " : "", (unsigned long long)item->events);
@@ -274,9 +277,11 @@ static void items(struct cli_page *p, struct vt_differences *d, bool events, boo
     }
     if (count < d->count) /* the largest */
         qsort(d->items, d->count, sizeof(*d->items), by_size);
+    p->fold_at = KIND_AT;
     titles(p, events);
     for (size_t i = 0; i < count; i++)
         item_line(p, &d->items[i], events);
+    p->fold_at = 0;
     if (count < d->count) {
         cli_text(p, "and %zu smaller ones; --all shows all, in order of addresses",
                  d->count - count);
@@ -401,7 +406,7 @@ static int diff_runs(struct cli_page *p, const struct arguments *a, char **words
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
-    struct cli_page page = {.fold_at = KIND_AT};
+    struct cli_page page = {0};
     struct arguments a = {.at = "end"};
     const char *color = "auto";
     int id;

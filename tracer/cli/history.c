@@ -15,16 +15,17 @@ enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL };
 /* As many lines are read by eyes; --all is for the rest. */
 #define ENTRIES_MOST 200
 
-/* Where columns end or begin. */
+/* Where columns end or begin: on a terminal of 80 columns all but the last stand in one line. */
 enum {
     TIME_END = 10,
-    EVENT_END = 20,
-    CAUSE_AT = 22,
-    OP_AT = 32,
-    SIZE_END = 53,
-    RANGE_AT = 55,
-    PERM_AT = 82,
-    WHAT_AT = 88
+    EVENT_AT = 12,
+    EVENT_END = 18,
+    CAUSE_AT = 20,
+    OP_AT = 29,
+    SIZE_END = 48,
+    RANGE_AT = 50,
+    PERM_AT = 76,
+    WHAT_AT = 82
 };
 
 static const struct cli_option options[] = {
@@ -184,6 +185,7 @@ static int show(struct cli_page *p, struct vt_recording *recording, const char *
         many_threads |= h.entries[i].tid != h.entries[0].tid;
     }
     headline(p, process, &h, start, end);
+    p->fold_at = cli_width(p) < PERM_AT + 4 ? EVENT_AT : CAUSE_AT;
     if (h.count)
         titles(p);
     for (size_t i = 0; i < h.count; i++) {
@@ -205,7 +207,7 @@ static int show(struct cli_page *p, struct vt_recording *recording, const char *
 
 static int run(const struct cli_command *command, int argc, char **argv)
 {
-    struct cli_page page = {.fold_at = OP_AT + 2};
+    struct cli_page page = {0};
     const char *color = "auto";
     vt_addr start, end;
     long pid = 0;

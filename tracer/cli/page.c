@@ -78,6 +78,14 @@ bool cli_pid(const char *text, long *pid)
 
 /* ---- lines ----------------------------------------------------------------------- */
 
+unsigned cli_width(struct cli_page *page)
+{
+    if (!page->measured)
+        page->width = vt_terminal_width(STDOUT_FILENO);
+    page->measured = true;
+    return page->width;
+}
+
 static void sequence(struct cli_page *page, const char *style)
 {
     size_t before = page->out.length;
@@ -219,12 +227,10 @@ void cli_line(struct cli_page *page)
     cli_plain(page);
     while (page->out.length > page->line_start && page->out.data[page->out.length - 1] == ' ')
         page->out.length--;
-    if (!page->measured)
-        page->width = vt_terminal_width(STDOUT_FILENO);
-    page->measured = true;
-    if (page->width && !page->out.failed) {
+    unsigned width = cli_width(page);
+    if (width && !page->out.failed) {
         bool columns = strstr(vt_buf_cstr(&page->out) + page->line_start, "  ");
-        vt_fold_line(&page->out, page->line_start, page->width,
+        vt_fold_line(&page->out, page->line_start, width,
                      page->fold_at && columns ? page->fold_at : CLI_FOLD);
     }
     vt_buf_char(&page->out, '\n');

@@ -46,6 +46,9 @@ struct cli_page {
 };
 #define CLI_FOLD 4
 
+/* Columns of standard output's terminal; 0: there is none. */
+unsigned cli_width(struct cli_page *page);
+
 /* Styles, as SGR parameters. */
 #define CLI_TITLE  VT_STYLE_TITLE
 #define CLI_FAINT  VT_STYLE_FAINT

@@ -2,6 +2,7 @@
  * report_text.c - hides how an account is laid out for eyes: a ledger, facts,
  * and lists of which the largest items are shown and the rest is counted.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -103,51 +104,80 @@ static void headline(struct cli_page *p, const struct vt_recording_info *info,
     }
 }
 
+/* Where the ledger's columns end; a count follows what it counts. */
 enum {
-    OPENING_END = 22,
-    MADE_END = 33,
-    GONE_END = 51,
-    CLOSING_END = 69,
-    REGIONS_END = 78,
-    PEAK_END = 88,
-    AT_PEAK_END = 98
+    OPENING_END = 20,
+    MADE_END = 28,
+    MADE_COUNT_END = 33,
+    GONE_END = 41,
+    GONE_COUNT_END = 46,
+    CLOSING_END = 54,
+    REGIONS_END = 59,
+    PEAK_END = 68,
+    AT_PEAK_END = 78
 };
 
-static void flow(struct cli_page *p, size_t column, uint64_t bytes, uint64_t count)
+/* Bytes, and in how many pieces if there are any. */
+static void flow(struct cli_page *p, size_t column, uint64_t bytes, size_t count_column,
+                 uint64_t count)
 {
     cli_size_at(p, column, bytes);
     if (count)
-        cli_text(p, " in %llu", (ull)count);
+        cli_right(p, count_column, "%llu", (ull)count);
 }
 
-static void ledger_row(struct cli_page *p, const char *name, const struct vt_ledger *k)
+/* The ledger in one table, or on a terminal that is too narrow for it in two. */
+enum table { FLOWS = 1, PEAKS = 2, WHOLE = FLOWS | PEAKS };
+
+/* The columns of peaks stand where the others of their table leave them. */
+static size_t peak_column(enum table table, size_t column)
 {
-    cli_text(p, "%s", name);
-    cli_plain(p);
-    cli_size_at(p, OPENING_END, k->opening_bytes);
-    flow(p, MADE_END, k->made_bytes, k->made_count);
-    flow(p, GONE_END, k->gone_bytes, k->gone_count);
-    cli_size_at(p, CLOSING_END, k->closing_bytes);
-    cli_right(p, REGIONS_END, "%llu", (ull)k->closing_regions);
-    cli_size_at(p, PEAK_END, k->peak_bytes);
-    cli_size_at(p, AT_PEAK_END, k->at_peak_bytes);
-    cli_line(p);
+    return table & FLOWS ? column : column - PEAK_END + OPENING_END;
 }
 
-static void ledger(struct cli_page *p, const struct vt_report *r)
+static void ledger_title(struct cli_page *p, enum table table)
 {
-    struct vt_ledger all = {.peak_bytes = r->peak_bytes};
     cli_line(p);
     cli_paint(p, CLI_TITLE);
     cli_text(p, "kind");
-    cli_right(p, OPENING_END, "opening");
-    cli_right(p, MADE_END, "+ made");
-    cli_right(p, GONE_END, "- gone");
-    cli_right(p, CLOSING_END, "= end");
-    cli_right(p, REGIONS_END, "regions");
-    cli_right(p, PEAK_END, "own peak");
-    cli_right(p, AT_PEAK_END, "at peak");
+    if (table & FLOWS) {
+        cli_right(p, OPENING_END, "opening");
+        cli_right(p, MADE_END, "+ made");
+        cli_right(p, MADE_COUNT_END, "in");
+        cli_right(p, GONE_END, "- gone");
+        cli_right(p, GONE_COUNT_END, "in");
+        cli_right(p, CLOSING_END, "= end");
+        cli_right(p, REGIONS_END, "in");
+    }
+    if (table & PEAKS) {
+        cli_right(p, peak_column(table, PEAK_END), "peak");
+        cli_right(p, peak_column(table, AT_PEAK_END), "at peak");
+    }
     cli_line(p);
+}
+
+static void ledger_row(struct cli_page *p, enum table table, const char *name,
+                       const struct vt_ledger *k)
+{
+    cli_text(p, "%s", name);
+    cli_plain(p);
+    if (table & FLOWS) {
+        cli_size_at(p, OPENING_END, k->opening_bytes);
+        flow(p, MADE_END, k->made_bytes, MADE_COUNT_END, k->made_count);
+        flow(p, GONE_END, k->gone_bytes, GONE_COUNT_END, k->gone_count);
+        flow(p, CLOSING_END, k->closing_bytes, REGIONS_END, k->closing_regions);
+    }
+    if (table & PEAKS) {
+        cli_size_at(p, peak_column(table, PEAK_END), k->peak_bytes);
+        cli_size_at(p, peak_column(table, AT_PEAK_END), k->at_peak_bytes);
+    }
+    cli_line(p);
+}
+
+static void ledger_table(struct cli_page *p, enum table table, const struct vt_report *r)
+{
+    struct vt_ledger all = {.peak_bytes = r->peak_bytes};
+    ledger_title(p, table);
     for (unsigned kind = 0; kind < VT_KIND_COUNT; kind++) {
         const struct vt_ledger *k = &r->kinds[kind];
         all.opening_bytes += k->opening_bytes;
@@ -159,10 +189,16 @@ static void ledger(struct cli_page *p, const struct vt_report *r)
         all.closing_regions += k->closing_regions;
         all.at_peak_bytes += k->at_peak_bytes;
         if (k->opening_bytes || k->made_count || k->gone_count || k->closing_bytes)
-            ledger_row(p, vt_kind_name((uint8_t)kind), k);
+            ledger_row(p, table, vt_kind_name((uint8_t)kind), k);
     }
     cli_paint(p, CLI_STRONG);
-    ledger_row(p, "all", &all);
+    ledger_row(p, table, "all", &all);
+}
+
+static void ledger(struct cli_page *p, const struct vt_report *r)
+{
+    bool narrow = cli_width(p) && cli_width(p) < AT_PEAK_END;
+    ledger_table(p, narrow ? FLOWS : WHOLE, r);
     if (r->balanced) {
         cli_text(p, "balanced: opening + made - gone = end, kind by kind");
     } else {
@@ -172,6 +208,8 @@ static void ledger(struct cli_page *p, const struct vt_report *r)
         cli_text(p, "the end's regions are not what the events left");
     }
     cli_line(p);
+    if (narrow)
+        ledger_table(p, PEAKS, r);
 }
 
 /* The deepest stacks: what was used of them, by the stack pointers seen, and what may be. */
@@ -262,26 +300,39 @@ static void facts(struct cli_page *p, const struct vt_recording_info *info,
 
 /* ---- who, how long, what remains ------------------------------------------------- */
 
+/* Where the columns of call sites end. */
+enum {
+    LIVE_END = 20,
+    LIVE_COUNT_END = 26,
+    SITE_MADE_END = 34,
+    SITE_MADE_COUNT_END = 40,
+    EVENTS_END = 48,
+    CHANGE_END = 57,
+    BETWEEN_END = 78
+};
+
 static void sites(struct cli_page *p, const struct vt_report *r)
 {
     section(p, "who mapped it (by what is there at the end)");
     cli_paint(p, CLI_TITLE);
     cli_text(p, "cause");
-    cli_right(p, 20, "at end");
-    cli_right(p, 40, "made");
-    cli_right(p, 58, "events");
-    cli_right(p, 68, "regions");
-    cli_right(p, 86, "first, last");
+    cli_right(p, LIVE_END, "at end");
+    cli_right(p, LIVE_COUNT_END, "in");
+    cli_right(p, SITE_MADE_END, "made");
+    cli_right(p, SITE_MADE_COUNT_END, "in");
+    cli_right(p, EVENTS_END, "events");
+    cli_right(p, CHANGE_END, "regions");
+    cli_right(p, BETWEEN_END, "first, last");
     cli_line(p);
     for (size_t i = 0; i < r->site_count && i < SITES_MOST; i++) {
         const struct vt_site *s = &r->sites[i];
         cli_text(p, "%s", s->cause);
-        flow(p, 20, s->live_bytes, s->live_count);
-        flow(p, 40, s->made_bytes, s->made_count);
-        cli_right(p, 58, "%llu", (ull)s->events);
+        flow(p, LIVE_END, s->live_bytes, LIVE_COUNT_END, s->live_count);
+        flow(p, SITE_MADE_END, s->made_bytes, SITE_MADE_COUNT_END, s->made_count);
+        cli_right(p, EVENTS_END, "%llu", (ull)s->events);
         if (s->region_change)
-            cli_right(p, 68, "%+lld", (long long)s->region_change);
-        cli_right(p, 86, "#%llu, #%llu", (ull)s->first_event, (ull)s->last_event);
+            cli_right(p, CHANGE_END, "%+lld", (long long)s->region_change);
+        cli_right(p, BETWEEN_END, "#%llu, #%llu", (ull)s->first_event, (ull)s->last_event);
         cli_line(p);
         if (s->stack) {
             cli_paint(p, CLI_FAINT);
@@ -298,6 +349,10 @@ static void sites(struct cli_page *p, const struct vt_report *r)
 
 static void lifetimes(struct cli_page *p, const struct vt_report *r)
 {
+    const unsigned bar_at = 50, bar_most = 30;
+    unsigned width = cli_width(p);
+    uint64_t room = width && width < bar_at + bar_most ? vt_max(width, bar_at + 1) - bar_at
+                                                       : bar_most;
     uint64_t most = 0, total = 0;
     for (size_t i = 0; i < VT_LIFETIMES; i++) {
         most = vt_max(most, r->lifetimes[i].count);
@@ -316,9 +371,9 @@ static void lifetimes(struct cli_page *p, const struct vt_report *r)
         cli_duration(p, last ? r->lifetimes[i - 1].limit_ns : l->limit_ns);
         cli_right(p, 30, "%llu", (ull)l->count);
         cli_text(p, " piece%s", plural(l->count));
-        cli_size_at(p, 48, l->bytes);
-        cli_text(p, "  ");
-        for (uint64_t bar = (l->count * 30 + most - 1) / most; bar; bar--)
+        cli_size_at(p, bar_at - 2, l->bytes);
+        cli_pad(p, bar_at);
+        for (uint64_t bar = (l->count * room + most - 1) / most; bar; bar--)
             cli_text(p, "#");
         cli_line(p);
     }
@@ -326,11 +381,19 @@ static void lifetimes(struct cli_page *p, const struct vt_report *r)
 
 static void remaining(struct cli_page *p, const struct vt_report *r)
 {
+    size_t count = vt_min(r->remaining_count, REMAINING_MOST), kinds = 0, events = 0;
     char perm[5];
     if (!r->remaining_total)
         return;
     section(p, "mapped after the start and never unmapped");
-    for (size_t i = 0; i < r->remaining_count && i < REMAINING_MOST; i++) {
+    for (size_t i = 0; i < count; i++) {
+        const struct vt_rectangle *m = &r->remaining[i];
+        int digits = snprintf(NULL, 0, "#%llu", (ull)m->origin_event);
+        kinds = vt_max(kinds, strlen(vt_kind_name(m->region.kind)));
+        events = vt_max(events, (size_t)digits);
+    }
+    p->fold_at = 10; /* below the range */
+    for (size_t i = 0; i < count; i++) {
         const struct vt_rectangle *m = &r->remaining[i];
         cli_size_at(p, 8, size_of(&m->region));
         cli_text(p, "  ");
@@ -338,11 +401,12 @@ static void remaining(struct cli_page *p, const struct vt_report *r)
         cli_pad(p, 37);
         cli_text(p, "%s  %s", vt_prot_text(m->region.prot, m->region.flags, perm),
                  vt_kind_name(m->region.kind));
-        cli_right(p, 66, "since #%llu", (ull)m->origin_event);
+        cli_right(p, 43 + kinds + 2 + events, "#%llu", (ull)m->origin_event);
         cli_text(p, "  ");
         cli_object(p, &m->region);
         cli_line(p);
     }
+    p->fold_at = 0;
     cli_text(p, "in all ");
     cli_size(p, r->remaining_bytes);
     cli_text(p, " in %zu piece%s", r->remaining_total, plural(r->remaining_total));

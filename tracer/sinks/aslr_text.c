@@ -4,11 +4,13 @@
  *
  * Invariants: ASCII alone, so that every terminal shows it; no line of ours is
  * wider than 80 columns but where the terminal is (a long path may be, and a table
- * of addresses above 2^48, which 5-level paging has for those who ask).
+ * of addresses above 2^48, which 5-level paging has for those who ask). For less
+ * than 80 columns all lines are folded.
  */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -452,6 +454,24 @@ static void notes(struct page *p)
     paragraph(p, "proven", text);
 }
 
+/* The lines from `start` on, none wider than this but for the words in it. */
+static void fold(struct vt_buf *out, size_t start, unsigned width)
+{
+    char *all = out->failed ? NULL : strdup(vt_buf_cstr(out) + start);
+
+    out->failed |= !all;
+    if (!all)
+        return;
+    out->length = start;
+    for (char *line = all, *end; (end = strchr(line, '\n')); line = end + 1) {
+        size_t line_start = out->length;
+        vt_buf_add(out, line, (size_t)(end - line));
+        vt_fold_line(out, line_start, width, LABEL);
+        vt_buf_char(out, '\n');
+    }
+    free(all);
+}
+
 void vt_aslr_render_text(const struct vt_aslr_input *input, struct vt_buf *out)
 {
     struct page p = {
@@ -459,8 +479,9 @@ void vt_aslr_render_text(const struct vt_aslr_input *input, struct vt_buf *out)
         .a = input->analysis,
         .aslr = input->analysis->aslr,
         .out = out,
-        .width = input->width < NARROW ? NARROW : input->width,
+        .width = input->width ? input->width : NARROW,
     };
+    size_t start = out->length;
     head(&p);
     settings(&p);
     parts(&p);
@@ -471,4 +492,6 @@ void vt_aslr_render_text(const struct vt_aslr_input *input, struct vt_buf *out)
         telling(&p);
     }
     notes(&p);
+    if (p.width < NARROW)
+        fold(out, start, p.width);
 }

@@ -17,17 +17,20 @@
 #include "base/base.h"
 #include "sinks/words.h"
 
-/* Where the table's columns begin or end. */
-enum {
-    KIND_AT = 0,
-    REGIONS_END = 20,
-    MAPPED_END = 30,
-    PEAK_END = 40,
-    MADE_END = 50, /* "1.5M in 12": the size ends here, the count behind " in " */
-    MADE_COUNT_END = 62,
-    GONE_END = 70,
-    GONE_COUNT_END = 82,
+/* Where the table's columns end. "1.5M in 12": the size ends here, the count behind " in ". */
+struct columns {
+    size_t regions_end;
+    size_t mapped_end;
+    size_t peak_end;
+    size_t made_end;
+    size_t gone_end;
 };
+
+static const struct columns usual_columns = {20, 30, 40, 50, 70};
+
+/* For terminals below this width: 60 wide with counts of two digits. */
+static const struct columns narrow_columns = {19, 26, 33, 40, 53};
+#define USUAL_WIDTH 80
 
 /* How many threads' stacks get a line. */
 #define SHOWN_STACKS 4
@@ -123,16 +126,23 @@ void vt_text_summary_exit(struct vt_sink *sink, const struct vt_event *event)
     keep(&text->others[at], event);
 }
 
+static const struct columns *columns_of(const struct vt_sink *sink)
+{
+    return sink->width && sink->width < USUAL_WIDTH ? &narrow_columns : &usual_columns;
+}
+
 static void titles(struct vt_sink *sink)
 {
+    const struct columns *at = columns_of(sink);
+
     vt_text_line_begin(sink);
     vt_text_paint(sink, VT_STYLE_TITLE);
     vt_buf_str(&sink->out, "kind");
-    vt_text_right(sink, REGIONS_END, "regions", 7);
-    vt_text_right(sink, MAPPED_END, "mapped", 6);
-    vt_text_right(sink, PEAK_END, "peak", 4);
-    vt_text_right(sink, MADE_END, "made", 4);
-    vt_text_right(sink, GONE_END, "gone", 4);
+    vt_text_right(sink, at->regions_end, "regions", 7);
+    vt_text_right(sink, at->mapped_end, "mapped", 6);
+    vt_text_right(sink, at->peak_end, "peak", 4);
+    vt_text_right(sink, at->made_end, "made", 4);
+    vt_text_right(sink, at->gone_end, "gone", 4);
     vt_text_plain(sink);
     vt_text_line_end(sink);
 }
@@ -150,15 +160,17 @@ static void flow(struct vt_sink *sink, size_t size_end, uint64_t bytes, uint64_t
 static void row(struct vt_sink *sink, const char *name, const char *style,
                 const struct vt_kind_totals *kind)
 {
+    const struct columns *at = columns_of(sink);
+
     vt_text_line_begin(sink);
     vt_text_paint(sink, style);
     vt_buf_str(&sink->out, name);
     vt_text_plain(sink);
-    vt_text_number_at(sink, REGIONS_END, kind->regions);
-    vt_text_size_at(sink, MAPPED_END, kind->bytes);
-    vt_text_size_at(sink, PEAK_END, kind->peak_bytes);
-    flow(sink, MADE_END, kind->made_bytes, kind->made_count);
-    flow(sink, GONE_END, kind->gone_bytes, kind->gone_count);
+    vt_text_number_at(sink, at->regions_end, kind->regions);
+    vt_text_size_at(sink, at->mapped_end, kind->bytes);
+    vt_text_size_at(sink, at->peak_end, kind->peak_bytes);
+    flow(sink, at->made_end, kind->made_bytes, kind->made_count);
+    flow(sink, at->gone_end, kind->gone_bytes, kind->gone_count);
     vt_text_line_end(sink);
 }
 
