@@ -318,6 +318,7 @@ static int diff_moments(struct cli_page *p, const struct arguments *a, char **wo
         if (found)
             cli_error("%s", err.text);
     } else {
+        p->program = process->path;
         cli_paint(p, CLI_STRONG);
         cli_name(p, process->name);
         cli_plain(p);

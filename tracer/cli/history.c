@@ -179,6 +179,7 @@ static int show(struct cli_page *p, struct vt_recording *recording, const char *
         cli_error("%s", err.text);
         return EXIT_OURS;
     }
+    p->program = process->path;
     bool many_spaces = false, many_threads = false;
     for (size_t i = 1; i < h.count; i++) {
         many_spaces |= h.entries[i].space != h.entries[0].space;

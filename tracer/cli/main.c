@@ -56,7 +56,7 @@
  *                          report.c   `vastrace report RUN`; report_text.c, report_json.c
  *                          export.c   `vastrace export RUN`, to other formats
  *                          progress.c how far a long question is
- *                          page.c     lines in columns, recordings opened
+ *                          page.c     lines in columns, recordings opened; stack.c call stacks
  *                          aslr.c     `vastrace aslr PROGRAM`
  */
 #include <string.h>

@@ -193,33 +193,12 @@ void cli_seconds_at(struct cli_page *page, size_t column, int64_t ns)
 void cli_object(struct cli_page *page, const struct vt_region *region)
 {
     const struct vt_object *object = region->object;
+    bool file = object && object->type == VT_OBJECT_FILE;
     if (!object)
         return;
-    const char *slash = strrchr(object->name, '/');
-    bool path = object->type == VT_OBJECT_FILE && slash && slash[1] &&
-                strncmp(object->name, "/dev/", 5) && strncmp(object->name, "/memfd:", 7);
-    cli_name(page, path ? slash + 1 : object->name);
-    if (object->type == VT_OBJECT_FILE && region->offset)
+    cli_name(page, file ? vt_file_name(object->name) : object->name);
+    if (file && region->offset)
         cli_text(page, " +0x%llx", (unsigned long long)region->offset);
-}
-
-/* The innermost frames are libc's own, as a rule; all that are asked for are shown. */
-void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t frames)
-{
-    for (size_t i = 0; stack && i < stack->frame_count && i < frames; i++) {
-        const struct vt_frame *frame = stack->frames[i];
-        cli_text(page, "%s", i ? " < " : "");
-        if (frame->function) {
-            cli_name(page, frame->function);
-        } else {
-            const char *slash = frame->object ? strrchr(frame->object->name, '/') : NULL;
-            if (frame->object)
-                cli_name(page, slash ? slash + 1 : frame->object->name);
-            cli_text(page, "+0x%llx", (unsigned long long)frame->address);
-        }
-    }
-    if (stack && stack->frame_count > frames)
-        cli_text(page, " < ...");
 }
 
 void cli_line(struct cli_page *page)

@@ -43,6 +43,7 @@ struct cli_page {
     unsigned fold_at; /* where a folded line with columns goes on; 0: as others do, at CLI_FOLD */
     bool measured;    /* the width is known */
     unsigned width;   /* of standard output's terminal; 0: none */
+    const char *program; /* whose stacks are told: its path; null: not known */
 };
 #define CLI_FOLD 4
 
@@ -80,8 +81,11 @@ void cli_seconds_at(struct cli_page *page, size_t column, int64_t ns); /* "0.001
 /* What a region is, for a "what" column: its file's or object's name, else nothing. */
 void cli_object(struct cli_page *page, const struct vt_region *region);
 
-/* A call stack in one line: "brk < sbrk < main < ..."; nothing for null. */
-void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t frames);
+/*
+ * A call stack in one line, at most so many functions of it: "brk .. malloc < main (a.c:12) < ...";
+ * `..` stands for functions of a library that was called. Nothing for null.
+ */
+void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t most);
 
 void cli_line(struct cli_page *page); /* ends it */
 

@@ -79,6 +79,14 @@ static void region_json(struct json *j, const struct vt_region *r)
     string(j, "name", r->object ? r->object->name : NULL);
 }
 
+static void source_json(struct json *j, const char *file, unsigned line)
+{
+    if (!file)
+        return;
+    string(j, "file", file);
+    number(j, "line", line);
+}
+
 static void stack_json(struct json *j, const struct vt_stack *stack)
 {
     if (!stack)
@@ -90,9 +98,16 @@ static void stack_json(struct json *j, const struct vt_stack *stack)
         string(j, "function", f->function);
         string(j, "object", f->object ? f->object->name : NULL);
         hex(j, "address", f->address);
-        if (f->file) {
-            string(j, "file", f->file);
-            number(j, "line", f->line);
+        source_json(j, f->file, f->line);
+        if (f->inlined_count) {
+            open_json(j, "inlined", '[');
+            for (size_t k = 0; k < f->inlined_count; k++) {
+                open_json(j, NULL, '{');
+                string(j, "function", f->inlined[k].function);
+                source_json(j, f->inlined[k].file, f->inlined[k].line);
+                close_json(j, '}');
+            }
+            close_json(j, ']');
         }
         close_json(j, '}');
     }

@@ -586,6 +586,7 @@ void cli_report_text(struct cli_page *p, const struct vt_recording *recording,
                      const struct vt_report *r, const char *path)
 {
     const struct vt_recording_info *info = vt_recording_info(recording);
+    p->program = r->process->path;
     headline(p, info, r);
     ledger(p, r);
     facts(p, info, r);

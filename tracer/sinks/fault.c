@@ -20,8 +20,7 @@ static void add_prot(struct vt_buf *out, uint8_t prot)
 /* "libc.so.6", or nothing for anonymous memory. */
 static const char *name_of(const struct vt_region *r)
 {
-    const char *slash = r->object ? strrchr(r->object->name, '/') : NULL;
-    return !r->object ? NULL : slash ? slash + 1 : r->object->name;
+    return r->object ? vt_file_name(r->object->name) : NULL;
 }
 
 /* "rodata of libc.so.6", "anon" */

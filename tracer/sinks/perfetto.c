@@ -460,11 +460,8 @@ static void begin_slice(struct perfetto *p, struct process *process, struct vt_t
     struct lanes *lanes = &process->lanes[tile->kind];
     struct vt_buf *out = &p->sink->out;
     const char *object = vt_names_text(&p->spaces.names, tile->object);
-    const char *slash = strrchr(object, '/');
     char text[5];
-    uint64_t name = event_name(p, !*object            ? vt_kind_name(tile->kind)
-                                  : slash && slash[1] ? slash + 1
-                                                      : object);
+    uint64_t name = event_name(p, *object ? vt_file_name(object) : vt_kind_name(tile->kind));
     uint64_t perm = string(p, vt_prot_text(tile->prot, tile->flags, text));
     uint64_t path = *object ? string(p, object) : 0;
     tile->row = (int64_t)(lanes->count ? lanes->tracks[--lanes->count]

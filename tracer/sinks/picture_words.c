@@ -49,7 +49,7 @@ vt_pic_text vt_pic_region_name(struct vt_pic_sketch *s, const struct vt_region *
     const struct vt_object *object = region->object;
 
     if (object && object->name[0])
-        return vt_pic_escaped(s, "", is_path(object) ? vt_base_name(object->name) : object->name);
+        return vt_pic_escaped(s, "", is_path(object) ? vt_file_name(object->name) : object->name);
     return vt_pic_format(s, "%s", vt_kind_name(region->kind));
 }
 

@@ -10,6 +10,7 @@
  * was never told to be mapped begins with the first event that tells of it.
  */
 #include "sinks/spaces.h"
+#include "sinks/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -91,8 +92,7 @@ static bool find_program(struct vt_spaces *spaces, const struct vt_event *event,
 {
     *program = 0;
     if (event->exec) {
-        const char *slash = strrchr(event->exec->path, '/');
-        const char *name = slash ? slash + 1 : event->exec->path;
+        const char *name = vt_base_name(event->exec->path);
         return !*name || (*program = vt_names_add(&spaces->names, name));
     }
     if (event->parent && spaces->runner_capacity)

@@ -127,9 +127,6 @@ void vt_text_clause(struct vt_sink *sink);
 
 void vt_text_range(struct vt_buf *out, vt_addr start, vt_addr end);
 
-/* The part of a path that tells the file: all of it where the directory is half the name. */
-const char *vt_text_file_name(const char *path);
-
 /* A region's object: its name, and how far into the file, and its pages if they are large. */
 void vt_text_object(struct vt_sink *sink, const struct vt_region *region);
 

@@ -2,6 +2,7 @@
  * text_change.c - hides what is worth saying of a change: the "what" column.
  */
 #include "sinks/text.h"
+#include "sinks/words.h"
 
 #include <string.h>
 
@@ -191,7 +192,7 @@ void vt_text_change(struct vt_sink *sink, const struct vt_event *event, size_t i
         vt_text_object(sink, region);
     } else if (detail->image) {
         vt_text_clause(sink);
-        vt_text_name(sink, vt_text_file_name(detail->image->name));
+        vt_text_name(sink, vt_file_name(detail->image->name));
         vt_buf_printf(out, " (%s)", vt_kind_name(region->kind));
     }
     if (change->op != VT_CHANGE_GONE)

@@ -208,21 +208,11 @@ void vt_text_clause(struct vt_sink *sink)
     text->said = true;
 }
 
-const char *vt_text_file_name(const char *path)
-{
-    static const char memfd[] = "/memfd:";
-
-    if (strncmp(path, memfd, sizeof(memfd) - 1) == 0)
-        return path + 1; /* the name behind it is the program's and may hold slashes */
-    return strncmp(path, "/dev/", 5) == 0 ? path : vt_base_name(path);
-}
-
 void vt_text_object(struct vt_sink *sink, const struct vt_region *region)
 {
     const struct vt_object *object = region->object;
 
-    vt_text_name(sink,
-                 object->type == VT_OBJECT_FILE ? vt_text_file_name(object->name) : object->name);
+    vt_text_name(sink, object->type == VT_OBJECT_FILE ? vt_file_name(object->name) : object->name);
     if (object->type == VT_OBJECT_FILE && region->offset &&
         (region->kind == VT_KIND_FILE || region->kind == VT_KIND_SHM)) {
         vt_buf_str(&sink->out, " +0x");

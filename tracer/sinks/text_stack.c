@@ -3,6 +3,7 @@
  * lines of those that were written last are kept.
  */
 #include "sinks/text.h"
+#include "sinks/words.h"
 
 #include "base/base.h"
 
@@ -11,7 +12,7 @@ static void add_source(struct vt_sink *sink, const char *file, unsigned line)
     if (!file)
         return;
     vt_buf_str(&sink->out, "  ");
-    vt_text_name(sink, vt_text_file_name(file));
+    vt_text_name(sink, vt_file_name(file));
     if (line)
         vt_buf_printf(&sink->out, ":%u", line);
 }
@@ -54,7 +55,7 @@ static void write_stack(struct vt_sink *sink, const struct vt_stack *stack)
         vt_buf_hex(out, frame->function ? frame->offset : frame->address, 0);
         if (frame->object) {
             vt_buf_str(out, " (");
-            vt_text_name(sink, vt_text_file_name(frame->object->name));
+            vt_text_name(sink, vt_file_name(frame->object->name));
             vt_buf_char(out, ')');
         }
         add_source(sink, frame->file, frame->line);

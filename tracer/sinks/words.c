@@ -59,6 +59,15 @@ const char *vt_base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+const char *vt_file_name(const char *path)
+{
+    static const char memfd[] = "/memfd:";
+
+    if (strncmp(path, memfd, sizeof(memfd) - 1) == 0)
+        return path + 1; /* the name behind it is the program's and may hold slashes */
+    return strncmp(path, "/dev/", 5) == 0 ? path : vt_base_name(path);
+}
+
 void vt_add_signal(struct vt_buf *out, int number)
 {
     const char *name = sigabbrev_np(number);

@@ -24,6 +24,12 @@ void vt_add_errno(struct vt_buf *out, int error);
 /* The last part of a path; all of it where that is empty. */
 const char *vt_base_name(const char *path);
 
+/*
+ * The part of an object's name that tells it: the last of a path; all of it where the directory is
+ * half the name: /dev/shm/x. "memfd:x" for "/memfd:x".
+ */
+const char *vt_file_name(const char *path);
+
 /* "SIGSEGV", "SIGRTMIN+3", "signal 99" */
 void vt_add_signal(struct vt_buf *out, int number);
 
