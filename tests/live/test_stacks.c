@@ -457,6 +457,12 @@ static void check_afterwards(void **state)
     export_stack(direct.directory, "--debug-files", &found, said, sizeof(said));
     assert_like(&found, &wanted, true);
     assert_null(strstr(said, RECORDED));
+    shell(direct.directory, "'" VASTRACE_PROGRAM "' report run.vas >without && "
+                            "! grep -q '(stacks.c:' without && "
+                            "'" VASTRACE_PROGRAM "' report --debug-files run.vas >with && "
+                            "grep -q '(stacks.c:' with");
+    shell(direct.directory, "'" VASTRACE_PROGRAM "' report --format json --debug-files run.vas | "
+                            "grep -q 'stacks.c\",\"line\":'");
     for (size_t i = 0; i < LIVE_COUNT(others); i++) {
         if (i)
             shell(direct.directory, others[i]);

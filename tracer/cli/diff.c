@@ -10,7 +10,7 @@
 #include "cli/page.h"
 #include "cli/progress.h"
 
-enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL, OPTION_AT };
+enum { OPTION_PID = 256, OPTION_DEBUG_FILES, OPTION_COLOR, OPTION_ALL, OPTION_AT };
 
 /* As many lines are read by eyes; the largest are shown. */
 #define ITEMS_MOST 100
@@ -32,6 +32,7 @@ static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
     {OPTION_AT, "at", "WHEN", "of two runs: the moment that is compared; end if not given"},
     {OPTION_ALL, "all", NULL, "every difference, however many there are"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL, CLI_DEBUG_FILES_HELP},
     {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
@@ -414,6 +415,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
     while ((id = cli_next_option(command, argc, argv)) != -1) {
         if (id == OPTION_COLOR)
             color = optarg;
+        else if (id == OPTION_DEBUG_FILES)
+            page.debug_files = true;
         else if (id == OPTION_ALL)
             a.all = true;
         else if (id == OPTION_AT)

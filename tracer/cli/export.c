@@ -21,8 +21,7 @@ static const struct cli_option options[] = {
     {OPTION_TO, "to", "FORMAT", "what to write, any but vas; if not given, by the name of -o"},
     {'o', "output", "FILE", "where to; standard output if not given"},
     {OPTION_PID, "pid", "PID", "this process alone"},
-    {OPTION_DEBUG_FILES, "debug-files", NULL,
-     "take source lines of call stacks from the files and debug files that are there now"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL, CLI_DEBUG_FILES_HELP},
     {OPTION_OF, "of", "peak|live|made",
      "folded: bytes at the peak, at a moment, or ever mapped; peak if not given"},
     {OPTION_AT, "at", "WHEN", "folded: at, or up to, this moment; end if not given"},
@@ -122,21 +121,6 @@ static bool choose(const struct arguments *a, struct vt_recording *recording,
     return true;
 }
 
-/* Say of which files no lines were looked up. */
-static void note_missed(const struct vt_lines *lines)
-{
-    static const char *const reasons[VT_LINES_MISSES] = {
-        [VT_LINES_OTHER] = "the file is gone or cannot be read, or is not the one that ran",
-        [VT_LINES_UNPROVEN] = "the recording has no build ID to know the file by",
-    };
-    for (int why = 0; why < VT_LINES_MISSES; why++) {
-        struct vt_buf names = {0};
-        if (vt_lines_missed(lines, (enum vt_lines_miss)why, &names))
-            cli_error("cannot look up source lines of %s: %s", vt_buf_cstr(&names), reasons[why]);
-        vt_buf_deinit(&names);
-    }
-}
-
 static int export(const struct arguments *a, struct vt_recording *recording)
 {
     struct vt_replay_part part = {0};
@@ -160,9 +144,7 @@ static int export(const struct arguments *a, struct vt_recording *recording)
         cli_progress_end(&progress);
         vt_sink_destroy(sink);
     }
-    if (part.lines)
-        note_missed(part.lines);
-    vt_lines_destroy(part.lines);
+    cli_lines_end(part.lines);
     if (!rc || rc == -EPIPE) /* a reader that has seen enough is no failure */
         return 0;
     cli_error("%s", err.text);

@@ -10,7 +10,7 @@
 #include "cli/progress.h"
 #include "cli/values.h"
 
-enum { OPTION_PID = 256, OPTION_COLOR, OPTION_ALL };
+enum { OPTION_PID = 256, OPTION_DEBUG_FILES, OPTION_COLOR, OPTION_ALL };
 
 /* As many lines are read by eyes; --all is for the rest. */
 #define ENTRIES_MOST 200
@@ -31,6 +31,7 @@ enum {
 static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
     {OPTION_ALL, "all", NULL, "every entry, however many there are"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL, CLI_DEBUG_FILES_HELP},
     {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
@@ -217,6 +218,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
     while ((id = cli_next_option(command, argc, argv)) != -1) {
         if (id == OPTION_COLOR)
             color = optarg;
+        else if (id == OPTION_DEBUG_FILES)
+            page.debug_files = true;
         else if (id == OPTION_ALL)
             all = true;
         else if (id != OPTION_PID || !cli_pid(optarg, &pid))

@@ -76,6 +76,21 @@ bool cli_pid(const char *text, long *pid)
     return false;
 }
 
+void cli_lines_end(struct vt_lines *lines)
+{
+    static const char *const reasons[VT_LINES_MISSES] = {
+        [VT_LINES_OTHER] = "the file is gone or cannot be read, or is not the one that ran",
+        [VT_LINES_UNPROVEN] = "the recording has no build ID to know the file by",
+    };
+    for (int why = 0; lines && why < VT_LINES_MISSES; why++) {
+        struct vt_buf names = {0};
+        if (vt_lines_missed(lines, (enum vt_lines_miss)why, &names))
+            cli_error("cannot look up source lines of %s: %s", vt_buf_cstr(&names), reasons[why]);
+        vt_buf_deinit(&names);
+    }
+    vt_lines_destroy(lines);
+}
+
 /* ---- lines ----------------------------------------------------------------------- */
 
 unsigned cli_width(struct cli_page *page)
@@ -230,5 +245,7 @@ int cli_page_end(struct cli_page *page)
         status = errno == EPIPE ? 0 : EXIT_OURS;
     }
     vt_buf_deinit(out);
+    cli_lines_end(page->lines);
+    page->lines = NULL;
     return status;
 }

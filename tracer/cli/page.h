@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "session/lines.h"
 #include "sinks/style.h"
 #include <vastrace/recording.h>
 
@@ -28,6 +29,13 @@ bool cli_moment(struct vt_recording *recording, const struct vt_recorded_process
 /* --pid's value, or false after a message. */
 bool cli_pid(const char *text, long *pid);
 
+/* What --debug-files says, in the commands that tell stacks. */
+#define CLI_DEBUG_FILES_HELP                                                                       \
+    "take source lines of call stacks from the files and debug files that are there now"
+
+/* Say on standard error of which files no lines could be looked up, and destroy; null is allowed. */
+void cli_lines_end(struct vt_lines *lines);
+
 /* ---- lines ------------------------------------------------------------------- */
 
 /*
@@ -43,7 +51,9 @@ struct cli_page {
     unsigned fold_at; /* where a folded line with columns goes on; 0: as others do, at CLI_FOLD */
     bool measured;    /* the width is known */
     unsigned width;   /* of standard output's terminal; 0: none */
-    const char *program; /* whose stacks are told: its path; null: not known */
+    const char *program;    /* whose stacks are told: its path; null: not known */
+    bool debug_files;       /* look their source lines up */
+    struct vt_lines *lines; /* where; null: not yet */
 };
 #define CLI_FOLD 4
 
@@ -80,6 +90,9 @@ void cli_seconds_at(struct cli_page *page, size_t column, int64_t ns); /* "0.001
 
 /* What a region is, for a "what" column: its file's or object's name, else nothing. */
 void cli_object(struct cli_page *page, const struct vt_region *region);
+
+/* A recorded frame, with what is known of its source. */
+struct vt_frame cli_frame(struct cli_page *page, const struct vt_frame *recorded);
 
 /*
  * A call stack in one line, at most so many functions of it: "brk .. malloc < main (a.c:12) < ...";

@@ -7,11 +7,12 @@
 #include "cli/report.h"
 #include "cli/values.h"
 
-enum { OPTION_PID = 256, OPTION_FORMAT, OPTION_COLOR };
+enum { OPTION_PID = 256, OPTION_FORMAT, OPTION_DEBUG_FILES, OPTION_COLOR };
 
 static const struct cli_option options[] = {
     {OPTION_PID, "pid", "PID", "the process, if not the launched one"},
     {OPTION_FORMAT, "format", "text|json", "text if not given"},
+    {OPTION_DEBUG_FILES, "debug-files", NULL, CLI_DEBUG_FILES_HELP},
     {OPTION_COLOR, "color", "auto|always|never", "auto heeds NO_COLOR and TERM=dumb"},
     {0},
 };
@@ -49,6 +50,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
     while ((id = cli_next_option(command, argc, argv)) != -1) {
         if (id == OPTION_COLOR)
             color = optarg;
+        else if (id == OPTION_DEBUG_FILES)
+            page.debug_files = true;
         else if (id == OPTION_FORMAT)
             format = cli_choice(command, id, optarg);
         else if (id != OPTION_PID || !cli_pid(optarg, &pid))

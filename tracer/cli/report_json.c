@@ -11,7 +11,8 @@ typedef unsigned long long ull;
 
 /* Members come one after the other, each begun by its name; values are what follows. */
 struct json {
-    struct vt_buf *out;
+    struct cli_page *page;
+    struct vt_buf *out; /* the page's */
     bool comma;
 };
 
@@ -93,18 +94,18 @@ static void stack_json(struct json *j, const struct vt_stack *stack)
         return;
     open_json(j, "stack", '[');
     for (size_t i = 0; i < stack->frame_count; i++) {
-        const struct vt_frame *f = stack->frames[i];
+        const struct vt_frame f = cli_frame(j->page, stack->frames[i]);
         open_json(j, NULL, '{');
-        string(j, "function", f->function);
-        string(j, "object", f->object ? f->object->name : NULL);
-        hex(j, "address", f->address);
-        source_json(j, f->file, f->line);
-        if (f->inlined_count) {
+        string(j, "function", f.function);
+        string(j, "object", f.object ? f.object->name : NULL);
+        hex(j, "address", f.address);
+        source_json(j, f.file, f.line);
+        if (f.inlined_count) {
             open_json(j, "inlined", '[');
-            for (size_t k = 0; k < f->inlined_count; k++) {
+            for (size_t k = 0; k < f.inlined_count; k++) {
                 open_json(j, NULL, '{');
-                string(j, "function", f->inlined[k].function);
-                source_json(j, f->inlined[k].file, f->inlined[k].line);
+                string(j, "function", f.inlined[k].function);
+                source_json(j, f.inlined[k].file, f.inlined[k].line);
                 close_json(j, '}');
             }
             close_json(j, ']');
@@ -246,7 +247,7 @@ void cli_report_json(struct cli_page *p, const struct vt_recording *recording,
                      const struct vt_report *r)
 {
     const struct vt_recording_info *info = vt_recording_info(recording);
-    struct json j = {&p->out, false};
+    struct json j = {p, &p->out, false};
     open_json(&j, NULL, '{');
     string(&j, "type", "report");
     number(&j, "schema", 1);

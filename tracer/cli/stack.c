@@ -3,16 +3,14 @@
  *
  * The innermost functions are, as a rule, several of the C library's, which nobody asks for, and
  * who called them would not be in the line any more. So of a library that was called, the function
- * that did it and the one that was called are told: "brk .. malloc < grow (table.c:88) < main".
+ * that did it and the one that was called are told: "brk .. malloc < grow (table.c:88) < main",
+ * and no lines of theirs.
  * Of inlined functions those of a toolchain's own sources are not: they alone would fill the line.
  */
 #include <string.h>
 
 #include "cli/page.h"
 #include "sinks/words.h"
-
-/* Frames of one library that are told as two; fewer are told as they are. */
-#define RUN_LEAST 3
 
 /*
  * How many of the innermost frames are of one library, where the others are not: else 0, as for
@@ -27,7 +25,7 @@ static size_t library_run(const struct vt_stack *stack, const char *program)
         return 0;
     while (run < stack->frame_count && stack->frames[run]->object == object)
         run++;
-    return run >= RUN_LEAST && run < stack->frame_count ? run : 0;
+    return run < stack->frame_count ? run : 0;
 }
 
 /* Is it a source of the system's or of the Rust toolchain's, which programs are built from? */
@@ -90,20 +88,33 @@ static bool tell_inlined(struct line *line, const struct vt_frame *frame)
     return true;
 }
 
+struct vt_frame cli_frame(struct cli_page *page, const struct vt_frame *recorded)
+{
+    struct vt_frame frame = *recorded;
+
+    if (!page->debug_files)
+        return frame;
+    if (!page->lines)
+        page->lines = vt_lines_create();
+    page->out.failed |= !page->lines || vt_lines_find(page->lines, &frame);
+    return frame;
+}
+
 void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t most)
 {
     size_t run = stack ? library_run(stack, page->program) : 0;
     struct line line = {page, 0, most};
 
     for (size_t i = 0; stack && i < stack->frame_count; i++) {
-        const struct vt_frame *frame = stack->frames[i];
         bool inside = i < run;
         if (inside && i && i < run - 1)
             continue;
-        if ((!inside && !tell_inlined(&line, frame)) || !next(&line, inside ? " .. " : " < "))
+        const struct vt_frame frame = cli_frame(page, stack->frames[i]);
+        if ((!inside && !tell_inlined(&line, &frame)) ||
+            !next(&line, inside && run > 2 ? " .. " : " < "))
             return;
-        function(page, frame);
+        function(page, &frame);
         if (!inside)
-            source(page, frame->file, frame->line);
+            source(page, frame.file, frame.line);
     }
 }

@@ -6,7 +6,7 @@
  * opened if it leads to a regular file, and nothing of that is told unless it
  * has the build ID that stands in the recording.
  *
- * Invariant: each object is looked at once, also where that failed.
+ * Invariant: each object and each place in one is looked at once, also where that failed.
  */
 #include "session/lines.h"
 
@@ -32,18 +32,15 @@ struct file {
     enum vt_lines_miss missed;  /* why; meaningful then */
 };
 
-/* What was found for a frame: its strings stay. */
-struct found {
-    struct found *next;
-    struct vt_frame frame;
-};
-
 struct vt_lines {
     struct vt_pairs numbers; /* objects' ids (and 0) to places in `files`, counted from 1 */
     struct file *files;
     size_t count;
     size_t capacity;
-    struct found *found;
+    struct vt_pairs places; /* frames' places in code to those in `found`, counted from 1 */
+    struct vt_frame *found; /* their strings are ours */
+    size_t found_count;
+    size_t found_capacity;
 };
 
 /* ---- files ----------------------------------------------------------------------- */
@@ -109,6 +106,24 @@ static void fill(struct vt_frame *frame, const struct vt_frame *found)
     }
 }
 
+/* What the file tells of the frame's place. Null when out of memory. */
+static const struct vt_frame *find_place(struct vt_lines *lines, struct file *file,
+                                         const struct vt_frame *frame)
+{
+    uint64_t which = (uint64_t)frame->object->id << 1 | frame->interrupted;
+    uint32_t *number = vt_pairs_want(&lines->places, which, frame->address);
+
+    if (!number || *number)
+        return number ? &lines->found[*number - 1] : NULL;
+    if (vt_reserve((void **)&lines->found, &lines->found_capacity, lines->found_count + 1,
+                   sizeof(*lines->found)))
+        return NULL;
+    struct vt_frame *found = &lines->found[lines->found_count++];
+    *number = (uint32_t)lines->found_count;
+    *found = (struct vt_frame){.address = frame->address, .interrupted = frame->interrupted};
+    return vt_symbols_find(file->symbols, found) ? NULL : found;
+}
+
 int vt_lines_find(struct vt_lines *lines, struct vt_frame *frame)
 {
     if (frame->file || !frame->object || frame->object->type != VT_OBJECT_FILE)
@@ -118,17 +133,11 @@ int vt_lines_find(struct vt_lines *lines, struct vt_frame *frame)
         return -ENOMEM;
     if (!file->symbols)
         return 0;
-    struct found *found = calloc(1, sizeof(*found));
+    const struct vt_frame *found = find_place(lines, file, frame);
     if (!found)
         return -ENOMEM;
-    found->next = lines->found;
-    lines->found = found;
-    found->frame.address = frame->address;
-    found->frame.interrupted = frame->interrupted;
-    int rc = vt_symbols_find(file->symbols, &found->frame);
-    if (!rc)
-        fill(frame, &found->frame);
-    return rc;
+    fill(frame, found);
+    return 0;
 }
 
 /* ---- what was missed -------------------------------------------------------------- */
@@ -163,11 +172,10 @@ void vt_lines_destroy(struct vt_lines *lines)
 {
     if (!lines)
         return;
-    for (struct found *found = lines->found, *next; found; found = next) {
-        next = found->next;
-        vt_frame_clear(&found->frame);
-        free(found);
-    }
+    for (size_t i = 0; i < lines->found_count; i++)
+        vt_frame_clear(&lines->found[i]);
+    free(lines->found);
+    vt_pairs_deinit(&lines->places);
     for (size_t i = 0; i < lines->count; i++) {
         vt_symbols_destroy(lines->files[i].symbols);
         vt_elf_destroy(lines->files[i].elf);
