@@ -20,6 +20,7 @@
 #include <cmocka.h> /* after what it needs */
 
 #include "base/base.h"
+#include "image/demangle.h"
 #include "image/symbols.h"
 
 #define PROGRAM FIXTURE_DIR "/stacks"

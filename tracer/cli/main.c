@@ -15,7 +15,8 @@
  *                          procmap.c  the kernel's word on a map; proc.c other facts
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
- *                          symbols.c  names of addresses; source_lines.c lines, inlined functions
+ *                          symbols.c  names of addresses; demangle.c as they were written
+ *                          source_lines.c lines and inlined functions of addresses
  *                          debug_file.c what was stripped; debug_info.c that for libdw
  *   tracer/recording/      writer.c   events to rows; rows.c rows to an SQLite file
  *                          cast.c     who is there; catalog.c what is a row once
@@ -48,7 +49,7 @@
  *                          replay.c   a recording to the sinks
  *                          lines.c    source lines of recorded stacks, looked up afterwards
  *   tracer/cli/            commands.c the table of subcommands
- *                          options.c  parsing and help from tables
+ *                          options.c  parsing and help from tables; errors.c messages
  *                          values.c   what options' values may be
  *                          trace.c    `vastrace PROGRAM` and `vastrace -p PID`
  *                          layout.c   `vastrace layout RUN`, `vastrace layout PID`

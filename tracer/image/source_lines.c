@@ -18,7 +18,7 @@
 
 #include "base/base.h"
 #include "image/debug_info.h"
-#include "image/symbols.h"
+#include "image/demangle.h"
 
 enum {
     INLINED_MAX = 64,

@@ -1,6 +1,6 @@
 /*
  * symbols.c - hides which file names come from, which of several symbols names an
- * address best, libdwfl, and demangling.
+ * address best, and libdwfl.
  *
  * Symbols are read by libdwfl, out of one file that was opened here: the one that is mapped,
  * or its debug file. It is given an Elf handle that reads: its own way maps the file, and
@@ -20,17 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef VASTRACE_DEMANGLE
-#include <libiberty/demangle.h>
-#endif
 
 #include "base/base.h"
 #include "image/debug_file.h"
+#include "image/demangle.h"
 #include "image/source_lines.h"
 
 enum {
-    MANGLED_MAX = 4096, /* longer names stay as they are: what they stand for can be endless */
-    NESTED_MAX = 8,     /* symbols within symbols that are looked through */
+    NESTED_MAX = 8, /* symbols within symbols that are looked through */
 };
 
 /* No larger than this, since qsort(3) takes another, slower way with what is. */
@@ -316,17 +313,6 @@ static const struct name *name_at(const struct vt_symbols *symbols, vt_addr addr
         if (best)
             return best;
     }
-    return NULL;
-}
-
-char *vt_demangle(const char *name)
-{
-#ifdef VASTRACE_DEMANGLE
-    if (name[0] == '_' && strlen(name) <= MANGLED_MAX)
-        return cplus_demangle(name, DMGL_AUTO);
-#else
-    (void)name;
-#endif
     return NULL;
 }
 

@@ -39,10 +39,4 @@ int vt_symbols_find(struct vt_symbols *symbols, struct vt_frame *frame);
 /* Free what vt_symbols_find() gave the frame. */
 void vt_frame_clear(struct vt_frame *frame);
 
-/*
- * A name of C++, Rust or D as it is written there, without parameters; null if it is none (or
- * this build has no demangler). free() it.
- */
-char *vt_demangle(const char *name);
-
 #endif
