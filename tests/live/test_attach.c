@@ -126,6 +126,39 @@ static void check_replay(void **state)
     }
 }
 
+/* What could grow before the tracer came grows on, and it is known that no call asked for it. */
+static void check_grows(void **state)
+{
+    static const char *const programs[] = {"fixture", "fixture-m32"};
+
+    (void)state;
+    for (size_t p = 0; p < LIVE_COUNT(programs); p++) {
+        struct running running;
+        struct tracing tracing;
+        char path[512], *maps;
+
+        snprintf(path, sizeof path, "%s/%s", FIXTURE_DIR, programs[p]);
+        if (!live_exists(path))
+            continue;
+        running_fixture(&running, programs[p], "grows");
+        tracing_start(&tracing, NULL, (const pid_t[]){running.pid, 0});
+        for (int n = 0; n < 3; n++) {
+            running_order(&running, "g");
+            running_await(&running, "grown=");
+            running_order(&running, "m");
+            running_await(&running, "mapped=");
+        }
+        assert_tracer_ended_well(&tracing, SIGINT);
+        maps = maps_of(running.pid);
+        live_assert_exact(&tracing.result, 0);
+        assert_true(live_count_cause(&tracing.result, "fault") >= 3);
+        assert_replayed(&tracing.result, running.pid, maps);
+        free(maps);
+        tracing_free(&tracing);
+        assert_ended_well(&running);
+    }
+}
+
 static void check_duration(void **state)
 {
     static const char *const more[] = {"--duration", "300ms", NULL};
@@ -783,6 +816,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_asleep),
         cmocka_unit_test(check_replay),
+        cmocka_unit_test(check_grows),
         cmocka_unit_test(check_duration),
         cmocka_unit_test(check_program_ends),
         cmocka_unit_test(check_stopped),

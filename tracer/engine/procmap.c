@@ -208,3 +208,37 @@ int vt_procmap_range(struct vt_procmap *map, struct vt_objects *objects, vt_addr
         return vt_error_errno(err, -rc, "cannot ask the kernel about a memory map");
     return 0;
 }
+
+/* Is this the line of flags of a VMA that grows downwards (mnemonics of two letters)? */
+static bool tells_growing(const char *line)
+{
+    const char name[] = "VmFlags:";
+    return !strncmp(line, name, sizeof(name) - 1) && strstr(line, " gd");
+}
+
+int vt_procmap_growing(const struct vt_procmap *map, struct vt_regions *growing)
+{
+    char path[64], *line = NULL;
+    size_t size = 0;
+    struct vt_region vma = {0};
+    int rc = 0;
+
+    growing->count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)map->tid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -errno;
+    while (!rc && getline(&line, &size, file) > 0) {
+        unsigned long long start, end;
+        /* A VMA begins with a line of maps, in small letters; what is said of it, with a capital. */
+        if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+            vma = (struct vt_region){.start = start, .end = end};
+        else if (tells_growing(line))
+            rc = vt_regions_add(growing, &vma);
+    }
+    if (!rc && ferror(file))
+        rc = -errno;
+    free(line);
+    fclose(file);
+    return rc;
+}

@@ -358,6 +358,49 @@ static int open_error(pid_t tid, int error, struct vt_error *err)
     return vt_error_errno(err, error, "cannot open the memory map of process %d", (int)tid);
 }
 
+/* Regions told, from one that grows and in one direction, that it was cut off from: a mprotect does. */
+static void mark_cut_off(struct vt_regions *told, size_t from, int step, uint8_t flags)
+{
+    for (size_t i = from + (size_t)step; i < told->count; i += (size_t)step) {
+        struct vt_region *r = &told->items[i], *beside = r - step;
+        if (!(r->flags & VT_REGION_GROWSDOWN) ||
+            (step > 0 ? beside->end != r->start : r->end != beside->start))
+            return;
+        r->flags = flags;
+    }
+}
+
+/*
+ * Which of the regions told grow. Of a program that was just executed it is the main thread's stack
+ * alone; another one may have mapped more (MAP_GROWSDOWN), which are stacks as well, of something.
+ */
+static int mark_growing(struct vt_space *space, bool fresh, vt_addr stack_start)
+{
+    struct vt_regions growing = {0}, *told = &space->told;
+    int rc = fresh ? 0 : vt_procmap_growing(&space->kernel, &growing);
+    if (rc && rc != -ENOENT) /* a kernel without smaps */
+        vt_world_note_unread(space->world, rc);
+    for (size_t i = 0, at = 0; i < told->count && !rc && at < growing.count; i++) {
+        struct vt_region *r = &told->items[i];
+        while (at < growing.count && growing.items[at].end < r->end)
+            at++;
+        /* By its end, which stays: the start may have moved since. */
+        if (at < growing.count && growing.items[at].end == r->end && !r->object)
+            r->flags |= VT_REGION_GROWSDOWN | VT_REGION_STACK;
+    }
+    for (size_t i = 0; i < told->count; i++) {
+        struct vt_region *r = &told->items[i];
+        if (!stack_start || r->start > stack_start || stack_start >= r->end || r->object ||
+            (r->flags & VT_REGION_SHARED))
+            continue;
+        r->flags = VT_REGION_GROWSDOWN;
+        mark_cut_off(told, i, -1, VT_REGION_GROWSDOWN);
+        mark_cut_off(told, i, 1, VT_REGION_GROWSDOWN);
+    }
+    vt_regions_deinit(&growing);
+    return rc == -ENOMEM ? rc : 0;
+}
+
 int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_changes *changes,
                   struct vt_error *err)
 {
@@ -395,14 +438,10 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     for (size_t i = 0; i < space->told.count; i++)
         consider(space, tid, &space->told.items[i]);
     /* Which region is the stack must be known before regions are given kinds. */
-    for (size_t i = 0; i < space->told.count; i++) {
-        struct vt_region *r = &space->told.items[i];
-        if (marks.stack_start && r->start <= marks.stack_start && marks.stack_start < r->end &&
-            !r->object && !(r->flags & VT_REGION_SHARED))
-            r->flags |= VT_REGION_GROWSDOWN;
-    }
-    rc = vt_layout_assign(space->layout, 0, UINT64_MAX, space->told.items, space->told.count,
-                          changes);
+    rc = mark_growing(space, fresh, marks.stack_start);
+    if (!rc)
+        rc = vt_layout_assign(space->layout, 0, UINT64_MAX, space->told.items, space->told.count,
+                              changes);
     if (!rc)
         rc = find_growers(space);
     return rc ? vt_error_errno(err, -rc, "cannot store the memory map of process %d", (int)tid) : 0;
