@@ -38,6 +38,39 @@ static void assert_says(const struct live_result *result, const char *what)
         live_fail(result, "standard error does not say '%s'", what);
 }
 
+/* --- /proc --- */
+
+/* Without the right /proc nothing is known of a map, or that of others is: no trace at all. */
+static void check_proc(void **state)
+{
+    static const struct {
+        const char *flag, *before, *says;
+    } rows[] = {
+        {"--pid", ":", "/proc is that of another PID namespace"},
+        {"--mount", "umount -l /proc", "cannot trace without /proc"},
+    };
+
+    (void)state;
+    if (!live_exists("/usr/bin/unshare"))
+        live_skip("no unshare(1)");
+    for (size_t i = 0; i < LIVE_COUNT(rows); i++) {
+        char command[1024];
+        struct live_result result;
+
+        snprintf(command, sizeof command, "%s && exec %s --verify -- %s exit 0", rows[i].before,
+                 VASTRACE_PROGRAM, FIXTURE);
+        live_run_untraced(&result, NULL,
+                          (const char *const[]){"/usr/bin/unshare", rows[i].flag, "--fork", "sh",
+                                                "-c", command, NULL});
+        if (strstr(result.err, "unshare failed"))
+            live_skip("new namespaces need privilege here");
+        live_assert_exited(&result, 125);
+        assert_one_line(&result);
+        assert_says(&result, rows[i].says);
+        live_free(&result);
+    }
+}
+
 /* --- programs that cannot run --- */
 
 /* Make a directory with odd things to run. */
@@ -347,11 +380,12 @@ static void check_closed_streams(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_cannot_run),      cmocka_unit_test(check_malformed),
-        cmocka_unit_test(check_hostile_message), cmocka_unit_test(check_usage),
-        cmocka_unit_test(check_cannot_open),     cmocka_unit_test(check_full_device),
-        cmocka_unit_test(check_full_disk),       cmocka_unit_test(check_one_of_two),
-        cmocka_unit_test(check_closed_pipe),     cmocka_unit_test(check_closed_streams),
+        cmocka_unit_test(check_proc),           cmocka_unit_test(check_cannot_run),
+        cmocka_unit_test(check_malformed),      cmocka_unit_test(check_hostile_message),
+        cmocka_unit_test(check_usage),          cmocka_unit_test(check_cannot_open),
+        cmocka_unit_test(check_full_device),    cmocka_unit_test(check_full_disk),
+        cmocka_unit_test(check_one_of_two),     cmocka_unit_test(check_closed_pipe),
+        cmocka_unit_test(check_closed_streams),
     };
 
     return live_main("errors", tests, LIVE_COUNT(tests), argc, argv);

@@ -351,7 +351,10 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
 {
     *wait_status = 0;
     struct vt_spawn spawn;
-    int rc = vt_spawn_begin(&spawn, launch, err);
+    int rc = vt_proc_check(err);
+    if (rc)
+        return rc;
+    rc = vt_spawn_begin(&spawn, launch, err);
     if (rc)
         return rc;
     engine->filter = launch->filter;
@@ -590,6 +593,9 @@ bool vt_engine_missed(const struct vt_engine *engine, pid_t pid)
 int vt_engine_attach(struct vt_engine *engine, pid_t pid, struct vt_error *err)
 {
     int fresh;
+    int rc = vt_proc_check(err);
+    if (rc)
+        return rc;
     pid_t tgid = vt_proc_thread_group(pid);
     if (tgid > 0 && tgid != pid)
         return vt_error_set(err, EINVAL,

@@ -47,6 +47,20 @@ static ssize_t slurp_of(pid_t pid, const char *name, char *text, size_t size)
     return n == -ENOENT ? -ESRCH : n;
 }
 
+int vt_proc_check(struct vt_error *err)
+{
+    char self[32] = "";
+    if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
+        return vt_error_set(err, EPERM,
+                            "cannot trace without /proc, which tells what processes have mapped "
+                            "(mount -t proc proc /proc)");
+    if (strtol(self, NULL, 10) != getpid())
+        return vt_error_set(err, EPERM,
+                            "cannot trace: /proc is that of another PID namespace, so it tells of "
+                            "other processes (mount one of this: unshare --mount-proc does)");
+    return 0;
+}
+
 int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
 {
     char path[64];

@@ -8,7 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <vastrace/error.h>
 #include <vastrace/layout.h>
+
+/*
+ * Is /proc there, and does it tell of processes by the ids that this one knows them by? 0 or a
+ * negative error.
+ */
+int vt_proc_check(struct vt_error *err);
 
 /* The thread ids of a process, ascending as the kernel lists them; free(*tids). 0 or -errno. */
 int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count);
