@@ -46,6 +46,7 @@ static const struct row rows[] = {
     {"a blocked io_setup, 32-bit", {"blocked-aio", "20"}, NULL, AT_ONCE, "fixture-m32"},
     {"tries to trace", {"attaches"}, "seize=1", 0, "fixture"},
     {"refuses itself an mmap", {"filtered-mmap"}, "refused=1", 0, "fixture"},
+    {"is probed", {"probed"}, "probed=3", 0, "fixture"},
     {"raises SIGSYS", {"filtered-trap"}, "trapped=3", 0, "fixture"},
     {"exec by a thread, 32-bit", {"thread-exec", "6"}, NULL, AT_ONCE, "fixture-m32"},
 };

@@ -576,6 +576,23 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
     return rc;
 }
 
+/*
+ * What the kernel has put there by itself, and no call asked for: the page in which instructions run
+ * that somebody probes (uprobes) comes when the first probe is hit, or a child of such a process runs.
+ * Only the whole map tells, so it is found where that is read.
+ */
+static int find_probes(struct vt_space *space, struct vt_changes *changes)
+{
+    int rc = 0;
+    for (size_t i = 0; i < space->told.count && !rc; i++) {
+        const struct vt_region *r = &space->told.items[i];
+        if (r->object && r->object->type == VT_OBJECT_SPECIAL &&
+            !strncmp(r->object->name, "[uprobes", 8) && !vt_layout_find(space->layout, r->start))
+            rc = vt_layout_map(space->layout, r, changes);
+    }
+    return rc;
+}
+
 int vt_space_verify(struct vt_space *space, pid_t tid, struct vt_changes *changes,
                     struct vt_region *ours, struct vt_region *kernels, struct vt_error *err)
 {
@@ -590,6 +607,8 @@ int vt_space_verify(struct vt_space *space, pid_t tid, struct vt_changes *change
         return rc;
     }
     rc = grow_from_told(space, changes);
+    if (!rc)
+        rc = find_probes(space, changes);
     if (rc)
         return vt_error_errno(err, -rc, "cannot store a change of the memory map");
     return !vt_layout_agrees(space->layout, space->told.items, space->told.count, ours, kernels);
