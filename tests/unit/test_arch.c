@@ -126,7 +126,7 @@ static void check_decision(const struct filter *filter, uint32_t arch, uint32_t 
     struct seccomp_data data = {.nr = (int)number, .arch = arch, .instruction_pointer = draw()};
     memcpy(data.args, args, sizeof(data.args));
     uint32_t action = run_filter(filter->code, filter->length, &data);
-    if (action != (stop ? SECCOMP_RET_TRACE : SECCOMP_RET_ALLOW))
+    if (action != (stop ? SECCOMP_RET_TRACE | VT_FILTER_MARK : SECCOMP_RET_ALLOW))
         fail_msg("arch 0x%x, call 0x%x(0x%lx, 0x%lx, 0x%lx, 0x%lx, ...): the filter says 0x%x, "
                  "though it is %s",
                  arch, number, (unsigned long)args[0], (unsigned long)args[1],
@@ -490,6 +490,7 @@ static const struct {
     {"execveat", VT_MEMOP_EXEC, "xi3"},
     {"clone", VT_MEMOP_CLONE, "xi3"},
     {"clone3", VT_MEMOP_CLONE, "xi3"},
+    {"seccomp", VT_MEMOP_LISTEN, "xi3"},
 };
 
 static void test_every_call_is_there(void **state)

@@ -1022,7 +1022,7 @@ static void test_others(void **state)
     } cases[] = {
         {VT_MEMOP_NONE, ""},        {VT_MEMOP_RANGE, "10000-13000"}, {VT_MEMOP_ADVISE, ""},
         {VT_MEMOP_PERSONALITY, ""}, {VT_MEMOP_ANYWHERE, DOUBT_ALL},  {VT_MEMOP_EXEC, ""},
-        {VT_MEMOP_CLONE, ""},       {VT_MEMOP_SIGSTACK, ""},
+        {VT_MEMOP_CLONE, ""},       {VT_MEMOP_SIGSTACK, ""},         {VT_MEMOP_LISTEN, ""},
     };
 
     put_anon(b, 0x10000, 0x12000, RW);

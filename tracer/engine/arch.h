@@ -65,14 +65,19 @@ bool vt_arch_wanted(const struct vt_syscall *call, const uint64_t args[6]);
 /* Where the register of the first argument lies in struct user (PTRACE_POKEUSER). */
 size_t vt_arch_first_arg_offset(enum vt_abi abi);
 
+/* Where the number of a call lies that is about to begin; -1 there skips it, and it fails with ENOSYS. */
+size_t vt_arch_number_offset(void);
+
 /* From the kernel's register set (NT_PRSTATUS), whose length tells the machine; false if unknown. */
 bool vt_arch_registers(const void *set, size_t length, struct vt_registers *registers);
 
 /*
  * The seccomp filter: RET_TRACE for the table's calls and for architectures it
- * does not know, RET_ALLOW for all else. Returns its length in instructions.
+ * does not know, RET_ALLOW for all else. Returns its length in instructions. Its RET_TRACE bears a
+ * mark, by which its stops are told from those that a filter of the program's own asks for.
  */
-#define VT_FILTER_MAX 1024
+#define VT_FILTER_MAX  1024
+#define VT_FILTER_MARK 0x7674
 size_t vt_arch_filter(struct sock_filter filter[VT_FILTER_MAX]);
 
 #endif

@@ -69,6 +69,8 @@ static const struct vt_syscall calls[] = {
      {"flags", "stack", "parent_tid", "child_tid", "tls"},
      {VT_TEST_ANY_BIT, 0, 0, {CLONE_UNTRACED}}},
     {"clone3", VT_MEMOP_CLONE, {435, 435, 435}, 2, 0, {"cl_args", "size"}, {0}},
+    {"seccomp", VT_MEMOP_LISTEN, {317, 354, 317}, 3, 0,
+     {"operation", "flags", "args"}, {VT_TEST_ANY_BIT, 1, 0, {SECCOMP_FILTER_FLAG_NEW_LISTENER}}},
 };
 /* clang-format on */
 
@@ -159,6 +161,11 @@ bool vt_arch_registers(const void *set, size_t length, struct vt_registers *regi
 size_t vt_arch_first_arg_offset(enum vt_abi abi)
 {
     return abis[abi].first_arg;
+}
+
+size_t vt_arch_number_offset(void)
+{
+    return offsetof(struct user, regs.orig_rax);
 }
 
 bool vt_arch_knows_name(enum vt_abi abi, const char *name)
@@ -252,6 +259,8 @@ bool vt_arch_wanted(const struct vt_syscall *call, const uint64_t args[6])
 
 /* ---- the filter --------------------------------------------------------- */
 
+#define RET_OURS (SECCOMP_RET_TRACE | VT_FILTER_MARK)
+
 struct program {
     struct sock_filter *code;
     size_t length;
@@ -278,7 +287,7 @@ static void put_load(struct program *p, size_t offset)
 static void put_decision(struct program *p, const struct vt_arg_test *test)
 {
     if (test->type == VT_TEST_NONE) {
-        put_return(p, SECCOMP_RET_TRACE);
+        put_return(p, RET_OURS);
         return;
     }
     /* The low half of the argument: every value tested fits in 32 bits. */
@@ -301,7 +310,7 @@ static void put_decision(struct program *p, const struct vt_arg_test *test)
         }
     }
     put_return(p, SECCOMP_RET_ALLOW);
-    put_return(p, SECCOMP_RET_TRACE);
+    put_return(p, RET_OURS);
 }
 
 static void put_abi(struct program *p, enum vt_abi abi)
@@ -339,6 +348,6 @@ size_t vt_arch_filter(struct sock_filter filter[VT_FILTER_MAX])
         if (at < VT_FILTER_MAX)
             filter[at].k = (uint32_t)(p.length - at - 1);
     }
-    put_return(&p, SECCOMP_RET_TRACE); /* an architecture we do not know */
+    put_return(&p, RET_OURS); /* an architecture we do not know */
     return p.length;
 }

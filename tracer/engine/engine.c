@@ -46,6 +46,7 @@ struct entry {
     bool known;                /* a thread of its process has started, now or before */
     bool stopped;              /* changed by set_stopped() alone */
     bool in_call;              /* resumed TO_RETURN; its RETURN is to come */
+    bool entered;              /* its ENTRY came before its filter was asked */
     bool drop_return;          /* the next return is of no interest (of the exec that was told) */
     bool fresh_attach;         /* attached, and no call has been seen from its entry on */
     bool missed;               /* attached, and not stopped when the others of its process were */
@@ -82,7 +83,8 @@ struct vt_engine {
     size_t waits;     /* since all that were ready were taken */
     size_t missed;
     size_t patched;
-    bool filter;    /* stops at calls come from the seccomp filter */
+    bool filter;    /* there is a seccomp filter, which the program cannot live without us with */
+    bool stop_all;  /* stops come at every call, and not from that filter alone */
     pid_t launched; /* or 0 */
     bool ended;     /* the launched program; and how: */
     int end_status;
@@ -224,7 +226,10 @@ static void forget(struct vt_engine *engine, struct entry *e)
 
 struct vt_engine *vt_engine_create(void)
 {
-    return calloc(1, sizeof(struct vt_engine));
+    struct vt_engine *engine = calloc(1, sizeof(*engine));
+    if (engine)
+        engine->stop_all = true; /* but for a launch with a filter */
+    return engine;
 }
 
 void vt_engine_destroy(struct vt_engine *engine)
@@ -330,6 +335,14 @@ static void undo_patch(struct vt_engine *engine, struct entry *e)
     engine->patched--;
 }
 
+void vt_engine_stop_at_all(struct vt_engine *engine, pid_t pid)
+{
+    engine->stop_all = true;
+    for (const struct entry *e = engine->running; e; e = e->next_running)
+        if (e->tracee.pid == pid)
+            request(PTRACE_INTERRUPT, e->tracee.tid, 0, 0);
+}
+
 /* A child begins with a copy of what was changed in its creator. */
 static void undo_inherited_patch(struct vt_engine *engine, const struct entry *child)
 {
@@ -358,6 +371,7 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
     if (rc)
         return rc;
     engine->filter = launch->filter;
+    engine->stop_all = !launch->filter;
     /* A filter outlives its tracer and then makes calls fail: such a program dies with us. */
     unsigned long options = TRACE_OPTIONS | PTRACE_O_EXITKILL;
     if (engine->filter)
@@ -628,7 +642,7 @@ static bool has_left_group_stop(pid_t tid)
 
 static void cont(struct vt_engine *engine, struct entry *e)
 {
-    bool to_return = e->in_call || e->drop_return || !engine->filter;
+    bool to_return = e->in_call || e->drop_return || engine->stop_all;
     int signal = e->signal;
     e->signal = 0;
     set_stopped(engine, e, false);
@@ -676,6 +690,14 @@ static bool classify_call(struct vt_engine *engine, struct entry *e, struct vt_s
         return false;
     stop->ip = info.instruction_pointer;
     stop->sp = info.stack_pointer;
+    if (info.op == PTRACE_SYSCALL_INFO_SECCOMP && info.seccomp.ret_data != VT_FILTER_MARK) {
+        /* A filter of the program's own, for a tracer that it has not: the kernel says ENOSYS then. */
+        insist(engine, PTRACE_POKEUSER, e->tracee.tid, vt_arch_number_offset(), -1UL);
+        return false;
+    }
+    if (info.op == PTRACE_SYSCALL_INFO_SECCOMP && e->entered)
+        return false; /* told already */
+    e->entered = info.op == PTRACE_SYSCALL_INFO_ENTRY;
     if (info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
         /* Both begin with the number and the arguments. */
         stop->type = VT_STOP_ENTRY;
@@ -715,7 +737,7 @@ static void take_over(struct vt_engine *engine, struct entry **leader, pid_t for
     forget(engine, thread);
     /* The old leader's record goes on under its id, with the thread's state. */
     old->tracee.user = user;
-    old->in_call = old->drop_return = false;
+    old->in_call = old->drop_return = old->entered = false;
     old->signal = 0;
 }
 
@@ -843,7 +865,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         insist(engine, PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former);
         take_over(engine, at, (pid_t)former, stop);
         e->in_call = false;
-        e->drop_return = !engine->filter;
+        e->drop_return = engine->stop_all;
         stop->type = VT_STOP_EXEC;
         read_registers(engine, stop);
         tell = true;

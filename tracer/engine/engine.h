@@ -155,6 +155,14 @@ int vt_engine_registers(const struct vt_tracee *tracee, struct vt_registers *reg
  */
 bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop);
 
+/*
+ * At the ENTRY of a seccomp(2) that may bring a filter with a listener: from now on stop at every
+ * call. What such a filter hands to its listener, and that lets through, never comes to our own
+ * filter's word. The threads of process `pid` (0: of none), which may come under
+ * that filter by this very call though they run, do so at once.
+ */
+void vt_engine_stop_at_all(struct vt_engine *engine, pid_t pid);
+
 /* Do two threads share their address space? 1 yes, 0 no, -errno: not to be known. */
 int vt_engine_same_space(pid_t a, pid_t b);
 

@@ -310,6 +310,7 @@ static int (*const rules[])(struct work *) = {
     [VT_MEMOP_SIGSTACK] = rule_none,
     [VT_MEMOP_EXEC] = rule_none, /* a failed one; a good one is a stop of its own */
     [VT_MEMOP_CLONE] = rule_none,
+    [VT_MEMOP_LISTEN] = rule_none,
 };
 
 bool vt_memop_asks_first(const struct vt_memop *op, const struct vt_outcome *outcome, vt_addr *addr)

@@ -24,6 +24,7 @@ enum vt_memop_type {
     VT_MEMOP_SIGSTACK,    /* sigaltstack(addr): nothing of the map, but a stack of its thread */
     VT_MEMOP_EXEC,        /* replaces the address space */
     VT_MEMOP_CLONE,       /* with CLONE_UNTRACED: the flag is to be taken out */
+    VT_MEMOP_LISTEN,      /* a filter with a listener: see vt_engine_stop_at_all() */
 };
 
 /* A decoded call. Which fields are meant: see the types above. */

@@ -116,7 +116,7 @@ bool vt_session_knows_event(const char *name)
 static bool is_told(const struct vt_syscall *call)
 {
     return call->type != VT_MEMOP_SIGSTACK && call->type != VT_MEMOP_CLONE &&
-           call->type != VT_MEMOP_EXEC;
+           call->type != VT_MEMOP_EXEC && call->type != VT_MEMOP_LISTEN;
 }
 
 const char *vt_session_event_name(size_t index)

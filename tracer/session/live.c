@@ -7,6 +7,7 @@
  * every other one is resumed when its stop has been handled.
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -654,6 +655,11 @@ static void on_entry(struct live *live, const struct vt_stop *stop)
         bool kept = vt_engine_keep_child(live->engine, stop);
         vt_engine_resume(live->engine, stop->tracee, kept ? VT_RESUME_TO_RETURN : otherwise);
         return;
+    }
+    if (call->row && call->row->type == VT_MEMOP_LISTEN) {
+        bool all_threads = stop->args[1] & SECCOMP_FILTER_FLAG_TSYNC;
+        call->row = NULL;
+        vt_engine_stop_at_all(live->engine, all_threads ? stop->tracee->pid : 0);
     }
     note_sp(thread, stop->sp);
     if (!call->row || !thread->shared || thread->leaving_exec) {
