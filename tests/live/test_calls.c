@@ -35,7 +35,7 @@ static const char *const scenarios[] = {
     "read-implies-exec", "prctl-name", "prctl-break", "prctl-stack", "stack-deep", "stack-wall",
 
     "shmat", "shmat-remap", "shmat-cut", "aio", "vdso-unmap", "vdso-move", "vdso-again", "names",
-    "renamed", "int80", "old-mmap",
+    "renamed", "int80", "old-mmap", "kvm",
 };
 /* clang-format on */
 

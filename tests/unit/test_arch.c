@@ -483,6 +483,7 @@ static const struct {
     {"map_shadow_stack", VT_MEMOP_ANYWHERE, "xi3"},
     {"arch_prctl", VT_MEMOP_ANYWHERE, "xi3"},
     {"prctl", VT_MEMOP_ANYWHERE, "xi3"},
+    {"ioctl", VT_MEMOP_ANYWHERE, "xi3"},
     {"uselib", VT_MEMOP_ANYWHERE, "xi"},
     {"personality", VT_MEMOP_PERSONALITY, "xi3"},
     {"sigaltstack", VT_MEMOP_SIGSTACK, "xi3"},

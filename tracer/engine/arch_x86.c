@@ -57,6 +57,12 @@ static const struct vt_syscall calls[] = {
     /* PR_SET_MM, PR_SET_VMA */
     {"prctl", VT_MEMOP_ANYWHERE, {157, 172, 157}, 5, 0,
      {"option", "arg2", "arg3", "arg4", "arg5"}, {VT_TEST_ONE_OF, 0, UINT32_MAX, {35, 0x53564d41}}},
+    /*
+     * KVM_CREATE_VCPU and KVM_SET_TSS_ADDR, by which the kernel maps a page for the guest's use into
+     * the caller (kvm/x86.c, __x86_set_memory_region), and DRM_IOCTL_I915_GEM_MMAP, of either size
+     */
+    {"ioctl", VT_MEMOP_ANYWHERE, {16, 54, 514}, 3, 0,
+     {"fd", "request", "arg"}, {VT_TEST_ONE_OF, 1, UINT32_MAX, {0xae41, 0xae47, 0xc020645e, 0xc028645e}}},
     {"uselib", VT_MEMOP_ANYWHERE, {134, 86, -1}, 1, 0, {"library"}, {0}},
     {"personality", VT_MEMOP_PERSONALITY, {135, 136, 135}, 1, 0,
      {"persona"}, {VT_TEST_NOT, 0, UINT32_MAX, {0xffffffff}}},
