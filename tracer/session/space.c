@@ -358,47 +358,67 @@ static int open_error(pid_t tid, int error, struct vt_error *err)
     return vt_error_errno(err, error, "cannot open the memory map of process %d", (int)tid);
 }
 
-/* Regions told, from one that grows and in one direction, that it was cut off from: a mprotect does. */
-static void mark_cut_off(struct vt_regions *told, size_t from, int step, uint8_t flags)
+/*
+ * Which VMAs grow, by the kernel's word, with the flags for each: the main thread's stack, with what
+ * was cut off from it (by an mprotect), and what else was mapped so (MAP_GROWSDOWN), which are stacks
+ * as well, of something. None where the kernel does not tell.
+ */
+static int read_growing(struct vt_space *space, vt_addr stack_start, struct vt_regions *growing)
 {
-    for (size_t i = from + (size_t)step; i < told->count; i += (size_t)step) {
-        struct vt_region *r = &told->items[i], *beside = r - step;
-        if (!(r->flags & VT_REGION_GROWSDOWN) ||
-            (step > 0 ? beside->end != r->start : r->end != beside->start))
-            return;
-        r->flags = flags;
+    int rc = vt_procmap_growing(&space->kernel, growing);
+    size_t main = 0;
+    if (rc == -ENOMEM)
+        return rc;
+    if (rc) {
+        growing->count = 0;
+        if (rc != -ENOENT) /* a kernel without smaps */
+            vt_world_note_unread(space->world, rc);
     }
+    for (size_t i = 0; i < growing->count; i++)
+        growing->items[i].flags = VT_REGION_GROWSDOWN | VT_REGION_STACK;
+    while (main < growing->count && growing->items[main].end <= stack_start)
+        main++;
+    if (main == growing->count || growing->items[main].start > stack_start)
+        return 0;
+    size_t first = main, last = main;
+    while (first && growing->items[first - 1].end == growing->items[first].start)
+        first--;
+    while (last + 1 < growing->count && growing->items[last].end == growing->items[last + 1].start)
+        last++;
+    for (size_t i = first; i <= last; i++)
+        growing->items[i].flags = VT_REGION_GROWSDOWN;
+    return 0;
 }
 
-/*
- * Which of the regions told grow. Of a program that was just executed it is the main thread's stack
- * alone; another one may have mapped more (MAP_GROWSDOWN), which are stacks as well, of something.
- */
-static int mark_growing(struct vt_space *space, bool fresh, vt_addr stack_start)
+/* Mark what grows in what was told of a program that somebody else started. */
+static int mark_growing(struct vt_space *space, vt_addr stack_start)
 {
-    struct vt_regions growing = {0}, *told = &space->told;
-    int rc = fresh ? 0 : vt_procmap_growing(&space->kernel, &growing);
-    if (rc && rc != -ENOENT) /* a kernel without smaps */
-        vt_world_note_unread(space->world, rc);
-    for (size_t i = 0, at = 0; i < told->count && !rc && at < growing.count; i++) {
-        struct vt_region *r = &told->items[i];
+    struct vt_regions growing = {0};
+    int rc = read_growing(space, stack_start, &growing);
+    for (size_t i = 0, at = 0; i < space->told.count && !rc; i++) {
+        struct vt_region *r = &space->told.items[i];
         while (at < growing.count && growing.items[at].end < r->end)
             at++;
         /* By its end, which stays: the start may have moved since. */
         if (at < growing.count && growing.items[at].end == r->end && !r->object)
-            r->flags |= VT_REGION_GROWSDOWN | VT_REGION_STACK;
-    }
-    for (size_t i = 0; i < told->count; i++) {
-        struct vt_region *r = &told->items[i];
-        if (!stack_start || r->start > stack_start || stack_start >= r->end || r->object ||
-            (r->flags & VT_REGION_SHARED))
-            continue;
-        r->flags = VT_REGION_GROWSDOWN;
-        mark_cut_off(told, i, -1, VT_REGION_GROWSDOWN);
-        mark_cut_off(told, i, 1, VT_REGION_GROWSDOWN);
+            r->flags |= growing.items[at].flags;
     }
     vt_regions_deinit(&growing);
-    return rc == -ENOMEM ? rc : 0;
+    return rc;
+}
+
+/* As mark_growing(), of what is in the layout already. */
+static int correct_growing(struct vt_space *space)
+{
+    struct vt_regions growing = {0};
+    int rc = read_growing(space, vt_layout_marks(space->layout)->stack_start, &growing);
+    if (!rc && growing.count)
+        rc = vt_layout_flag(space->layout, 0, UINT64_MAX, 0, VT_REGION_GROWSDOWN, NULL);
+    for (size_t i = 0; i < growing.count && !rc; i++)
+        rc = vt_layout_flag(space->layout, growing.items[i].start, growing.items[i].end,
+                            growing.items[i].flags, 0, NULL);
+    vt_regions_deinit(&growing);
+    return rc ? rc : find_growers(space);
 }
 
 int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_changes *changes,
@@ -438,7 +458,13 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     for (size_t i = 0; i < space->told.count; i++)
         consider(space, tid, &space->told.items[i]);
     /* Which region is the stack must be known before regions are given kinds. */
-    rc = mark_growing(space, fresh, marks.stack_start);
+    rc = fresh ? 0 : mark_growing(space, marks.stack_start);
+    for (size_t i = 0; i < space->told.count; i++) {
+        struct vt_region *r = &space->told.items[i];
+        if (marks.stack_start && r->start <= marks.stack_start && marks.stack_start < r->end &&
+            !r->object && !(r->flags & VT_REGION_SHARED))
+            r->flags |= VT_REGION_GROWSDOWN;
+    }
     if (!rc)
         rc = vt_layout_assign(space->layout, 0, UINT64_MAX, space->told.items, space->told.count,
                               changes);
@@ -474,8 +500,16 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     rc = find_growers(child);
     if (rc)
         return vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
-    /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
-    return assign(child, tid, 0, UINT64_MAX, NULL, err);
+    /*
+     * What the child did not inherit (MADV_DONTFORK), and what its parent did since. In that case
+     * what is hidden may be of another time, too: which regions grow is asked again.
+     */
+    struct vt_changes changes = {0};
+    rc = assign(child, tid, 0, UINT64_MAX, &changes, err);
+    if (!rc && changes.count && (rc = correct_growing(child)))
+        rc = vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
+    vt_changes_deinit(&changes);
+    return rc;
 }
 
 int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *changes,
