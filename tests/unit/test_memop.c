@@ -858,11 +858,11 @@ static void test_brk_unknown(void **state)
     set_break(b, 0x50000, 0x52000);
     b->outcome.break_known = false;
     brk_to(b, 0x54100, 0x54100);
-    expect(b, "", "", "50000-55000");
-    brk_to(b, 0x51000, 0x51000); /* shrinks, from the mark that may be wrong */
-    expect(b, "", "", "50000-55000");
+    expect(b, "", "", DOUBT_ALL);
+    brk_to(b, 0x51000, 0x51000); /* shrinks, maybe from far above the mark */
+    expect(b, "", "", DOUBT_ALL);
     brk_to(b, 0x90000, 0x51000); /* refused */
-    expect(b, "", "", "50000-90000");
+    expect(b, "", "", DOUBT_ALL);
     set_break(b, 0, 0);
     brk_to(b, 0x54000, 0x54000);
     expect(b, "", "", DOUBT_ALL);

@@ -206,14 +206,10 @@ static int rule_brk(struct work *w)
     if (w->outcome->failed)
         return 0; /* never: a refusal returns the old break */
     if (!w->outcome->break_known || !marks.heap_start) {
-        vt_addr low = marks.heap_start ? marks.heap_start : w->op->addr;
-        vt_addr high = vt_max(vt_max(marks.heap_end, brk), w->op->addr);
+        /* It may have come down from anywhere, and crossed holes. */
         marks.heap_end = brk;
         vt_layout_set_marks(w->layout, &marks);
-        if (!marks.heap_start)
-            doubt_all(w);
-        else
-            doubt(w, 0, low, high - low);
+        doubt_all(w);
         return 0;
     }
     vt_addr from = vt_round_up(marks.heap_end, w->outcome->page);

@@ -473,6 +473,20 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
     return rc ? vt_error_errno(err, -rc, "cannot store the memory map of process %d", (int)tid) : 0;
 }
 
+/*
+ * What makes a child's map of a copy of its parent's: has anything changed but that stacks have
+ * grown? Then what maps does not show of the copy may be of another time than the child, too.
+ */
+static bool is_of_another_time(const struct vt_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct vt_change *change = &changes->items[i];
+        if (change->op != VT_CHANGE_MADE || !(change->after.flags & VT_REGION_GROWSDOWN))
+            return true;
+    }
+    return false;
+}
+
 int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
                   struct vt_error *err)
 {
@@ -500,14 +514,15 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     rc = find_growers(child);
     if (rc)
         return vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
-    /*
-     * What the child did not inherit (MADV_DONTFORK), and what its parent did since. In that case
-     * what is hidden may be of another time, too: which regions grow is asked again.
-     */
+    /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     struct vt_changes changes = {0};
     rc = assign(child, tid, 0, UINT64_MAX, &changes, err);
-    if (!rc && changes.count && (rc = correct_growing(child)))
-        rc = vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
+    if (!rc && is_of_another_time(&changes)) {
+        child->break_known = false; /* the next brk tells */
+        rc = correct_growing(child);
+        if (rc)
+            vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
+    }
     vt_changes_deinit(&changes);
     return rc;
 }
