@@ -234,7 +234,8 @@ static void test_map_fails(void **state)
         {ANON, ""},
         {MAP_PRIVATE, ""},
         {ANON | MAP_FIXED, "2000-5000"},
-        {MAP_SHARED | MAP_FIXED, "2000-5000"},
+        {MAP_SHARED | MAP_FIXED, "2000-40002000"}, /* hugetlb's, for all that is known */
+        {ANON | MAP_FIXED | MAP_HUGETLB, "2000-40002000"},
         {ANON | NO_REPLACE, ""},
     };
 
@@ -252,7 +253,7 @@ static void test_map_fails(void **state)
     /* An address that is no page's (EINVAL), a length beyond the end of all (ENOMEM). */
     fails(b, &(struct vt_memop){
                  .type = VT_MEMOP_MAP, .addr = 0x2001, .length = 0x1000, .flags = MAP_FIXED});
-    expect(b, "", "1000-3000 rw-p anon\n", "2000-4000");
+    expect(b, "", "1000-3000 rw-p anon\n", "2000-40003000");
     fails(b, &(struct vt_memop){
                  .type = VT_MEMOP_MAP, .addr = 0x2000, .length = UINT64_MAX, .flags = MAP_FIXED});
     expect(b, "", "1000-3000 rw-p anon\n", "2000-fffffffffffff000");

@@ -20,6 +20,7 @@
 #endif
 #define PROT_GROWS_DOWN  0x01000000u /* PROT_GROWSDOWN, mprotect(2) */
 #define REMAP_DONT_UNMAP 4u          /* MREMAP_DONTUNMAP, Linux 5.7 */
+#define LARGEST_PAGE     (UINT64_C(1) << 30)
 
 /* What every rule works on. */
 struct work {
@@ -63,9 +64,14 @@ static int rule_map(struct work *w)
     const struct vt_memop *op = w->op;
     uint64_t page = w->outcome->page;
     if (w->outcome->failed) {
-        /* MAP_FIXED may have removed what lay there before the driver refused. */
-        if (op->flags & MAP_FIXED)
+        /*
+         * MAP_FIXED may have removed what lay there before the driver refused, in pages of the file's
+         * own: it may be hugetlb's, whatever the flags say.
+         */
+        if ((op->flags & MAP_FIXED) && is_plain_map(op))
             doubt(w, 0, op->addr, op->length);
+        else if (op->flags & MAP_FIXED)
+            doubt(w, 0, op->addr, vt_max(op->length, vt_round_up(op->length, LARGEST_PAGE)));
         return 0;
     }
     struct vt_region region = {
