@@ -657,6 +657,42 @@ static void check_parent_and_child(void **state)
     }
 }
 
+/* Whoever has the same memory and is not traced can change it unseen: that is said, and counted. */
+static void check_sharer(void **state)
+{
+    (void)state;
+    for (int both = 0; both < 2; both++) {
+        const char *argv[] = {FIXTURE, "with-sharer", NULL};
+        struct running running;
+        struct tracing tracing;
+        pid_t child;
+
+        running_start(&running, argv, NULL);
+        child = (pid_t)atoi(running_await(&running, "child="));
+        running_await(&running, "ready=");
+        tracing_start(&tracing, NULL,
+                      both ? (const pid_t[]){running.pid, child, 0}
+                           : (const pid_t[]){running.pid, 0});
+        running_order(&running, "m");
+        running_await(&running, "mapped=");
+        if (both) {
+            running_order(&running, "q");
+            assert_string_equal(running_await(&running, "ended="), "exited 7");
+            assert_int_equal(running_end(&running), 0);
+            assert_tracer_ended_well(&tracing, 0);
+            live_assert_exact(&tracing.result, 0);
+        } else {
+            assert_tracer_ended_well(&tracing, SIGINT);
+            running_order(&running, "q");
+            assert_int_equal(running_end(&running), 0);
+            live_assert_exact(&tracing.result, LIVE_MAY_LOSE);
+        }
+        assert_int_equal(
+            strstr(tracing.result.err, "which is not traced, shares the memory") == NULL, both);
+        tracing_free(&tracing);
+    }
+}
+
 /* --- what cannot be attached to: one line, that says why --- */
 
 static void expect_refusal(pid_t pid, void (*before)(void), const char *words)
@@ -835,6 +871,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(check_itself),
         cmocka_unit_test(check_other_user),
         cmocka_unit_test(check_yama),
+        cmocka_unit_test(check_sharer),
     };
     const struct rlimit no_core = {0, 0};
 

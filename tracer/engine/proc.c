@@ -61,14 +61,13 @@ int vt_proc_check(struct vt_error *err)
     return 0;
 }
 
-int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
+/* The entries of a directory that are ids. */
+static int list_ids(const char *path, pid_t **tids, size_t *count)
 {
-    char path[64];
     size_t capacity = 0;
     int rc = 0;
     *tids = NULL;
     *count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *dir = opendir(path);
     if (!dir)
         return errno == ENOENT ? -ESRCH : -errno;
@@ -108,6 +107,18 @@ static long status_number(pid_t tid, const char *key)
             return strtol(line + length, NULL, 10);
     }
     return -ESRCH;
+}
+
+int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    return list_ids(path, tids, count);
+}
+
+int vt_proc_processes(pid_t **pids, size_t *count)
+{
+    return list_ids("/proc", pids, count);
 }
 
 pid_t vt_proc_thread_group(pid_t tid)

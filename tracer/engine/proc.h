@@ -20,6 +20,9 @@ int vt_proc_check(struct vt_error *err);
 /* The thread ids of a process, ascending as the kernel lists them; free(*tids). 0 or -errno. */
 int vt_proc_threads(pid_t pid, pid_t **tids, size_t *count);
 
+/* As vt_proc_threads(), of all processes. */
+int vt_proc_processes(pid_t **pids, size_t *count);
+
 pid_t vt_proc_thread_group(pid_t tid); /* Tgid, or -errno */
 pid_t vt_proc_parent(pid_t tid);       /* PPid; 0 if it cannot be read */
 

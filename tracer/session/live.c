@@ -452,6 +452,39 @@ static void seed(struct live *live, struct vt_thread *thread, enum vt_cause caus
     tell(live, thread, &event, from);
 }
 
+static bool is_named(const struct live *live, pid_t pid)
+{
+    for (size_t i = 0; i < live->config->pid_count && !live->root; i++)
+        if (live->config->pids[i] == pid)
+            return true;
+    return false;
+}
+
+/*
+ * Does a process that nobody traces share the memory of one that is attached to? What that maps is
+ * not seen when it does. A vfork child, which shares it for a moment, is none: its parent has not
+ * come to a stop.
+ */
+static void look_for_sharers(struct live *live, const struct vt_tracee *tracee)
+{
+    pid_t *pids;
+    size_t count;
+    if (vt_engine_missed(live->engine, tracee->pid) || vt_proc_processes(&pids, &count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct vt_error err;
+        if (pids[i] == tracee->pid || is_named(live, pids[i]) ||
+            vt_engine_same_space(tracee->tid, pids[i]) != 1 || vt_proc_tracer(pids[i]) == getpid())
+            continue;
+        vt_error_set(&err, EPERM,
+                     "process %d, which is not traced, shares the memory of process %d: what it "
+                     "changes is not seen (attach to both: -p %d -p %d)",
+                     (int)pids[i], (int)tracee->pid, (int)tracee->pid, (int)pids[i]);
+        lose(live, vt_tasks_find(&live->tasks, tracee->pid), &err);
+    }
+    free(pids);
+}
+
 static void on_start(struct live *live, const struct vt_stop *stop)
 {
     struct vt_tracee *tracee = stop->tracee;
@@ -485,9 +518,9 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         tell(live, thread, &event, from);
         return;
     }
-    bool named = false;
-    for (size_t i = 0; i < live->config->pid_count && !live->root; i++)
-        named |= live->config->pids[i] == tracee->pid;
+    bool named = is_named(live, tracee->pid);
+    if (named)
+        look_for_sharers(live, tracee);
     struct vt_process *parent = vt_tasks_find(&live->tasks, tracee->parent);
     struct vt_shared *shared;
     int rc = vt_tasks_find_space(&live->tasks, tracee->tid, parent, &shared);
