@@ -570,7 +570,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         return;
     }
     struct vt_error err = {0};
-    rc = vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err);
+    rc = vt_space_fork(shared->space, parent->shared->space, parent->shared->crowd, tracee->tid,
+                       &err);
     if (rc < 0)
         lose(live, process, &err);
     if (rc == 2) /* CLONE_PARENT, or an orphan by now: who created it is not known */

@@ -487,7 +487,7 @@ static bool is_of_another_time(const struct vt_changes *changes)
     return false;
 }
 
-int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
+int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool crowd, pid_t tid,
                   struct vt_error *err)
 {
     vt_addr start_brk, start_stack;
@@ -506,7 +506,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     if (parent->image_count)
         memcpy(child->images, parent->images, parent->image_count * sizeof(*child->images));
     child->image_count = parent->image_count;
-    child->break_known = parent->break_known;
+    child->break_known = parent->break_known && !crowd; /* else the next brk tells */
     child->from_start = parent->from_start;
     rc = vt_procmap_open(&child->kernel, tid);
     if (rc)
@@ -517,12 +517,8 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     struct vt_changes changes = {0};
     rc = assign(child, tid, 0, UINT64_MAX, &changes, err);
-    if (!rc && is_of_another_time(&changes)) {
-        child->break_known = false; /* the next brk tells */
-        rc = correct_growing(child);
-        if (rc)
-            vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
-    }
+    if (!rc && is_of_another_time(&changes) && (rc = correct_growing(child)))
+        vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
     vt_changes_deinit(&changes);
     return rc;
 }

@@ -72,8 +72,10 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
  * the kernel says the child has. 0; 1 if the child is gone; 2 if it is no copy
  * of this parent's (another process created it), and was seeded from the
  * kernel alone; negative on failure.
+ * crowd: other threads than the one that forked may have moved the parent's break meanwhile. The
+ * child's is unknown then: the kernel copies it before the map, and not under its lock (dup_mm()).
  */
-int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
+int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool crowd, pid_t tid,
                   struct vt_error *err);
 
 /*
