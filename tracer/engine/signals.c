@@ -146,4 +146,6 @@ void vt_signals_alarm(int64_t time_ns)
         return;
     state.alarm = time_ns;
     set_timer(time_ns);
+    if (state.forced) /* a handler had set it going: that wait is still to be interrupted */
+        set_timer(1);
 }
