@@ -462,8 +462,8 @@ static bool is_named(const struct live *live, pid_t pid)
 
 /*
  * Does a process that nobody traces share the memory of one that is attached to? What that maps is
- * not seen when it does. A vfork child, which shares it for a moment, is none: its parent has not
- * come to a stop.
+ * not seen when it does. A vfork child, which shares it for a moment, is none: its parent does not
+ * come to a stop in time, unless by its death.
  */
 static void look_for_sharers(struct live *live, const struct vt_tracee *tracee)
 {
@@ -519,7 +519,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         return;
     }
     bool named = is_named(live, tracee->pid);
-    if (named)
+    if (named && !stop->missed && !stop->dying)
         look_for_sharers(live, tracee);
     struct vt_process *parent = vt_tasks_find(&live->tasks, tracee->parent);
     struct vt_shared *shared;
