@@ -16,7 +16,8 @@
  *   tracer/image/          elf.c      untrusted ELF files; cache.c, open.c finding them
  *                          unwind.c   up a stack: by unwind_tables.c what files say, cfi.c doing it
  *                          symbols.c  names of addresses; demangle.c as they were written
- *                          source_lines.c lines and inlined functions of addresses
+ *                          source_lines.c lines and inlined functions of addresses, with
+ *                          line_rows.c running line number programs
  *                          debug_file.c what was stripped; debug_info.c that for libdw
  *   tracer/recording/      writer.c   events to rows; rows.c rows to an SQLite file
  *                          cast.c     who is there; catalog.c what is a row once

@@ -215,6 +215,16 @@ static uint64_t take_length(struct vt_cursor *c, size_t *word)
     return *word == 8 ? vt_take(c, 8) : length;
 }
 
+/* Make that of what begins here, of `size` bytes with it, what it would be of no more than those. */
+static void write_length(unsigned char *bytes, size_t size)
+{
+    bool wide = !memcmp(bytes, "\xff\xff\xff\xff", 4);
+    uint64_t length = size - (wide ? 12 : 4);
+
+    for (size_t i = 0; i < (wide ? 8 : 4); i++)
+        bytes[(wide ? 4 : 0) + i] = (unsigned char)(length >> 8 * i);
+}
+
 static struct vt_cursor cursor_at(const struct part *part, uint64_t offset)
 {
     if (!part->bytes)
@@ -271,20 +281,24 @@ static bool leads_outside(const struct vt_debug_info *info, uint64_t abbrev)
     return c.bad;
 }
 
-static void need_lines(struct vt_debug_info *info, Dwarf_Die *unit)
+/* The unit's line number program, read; empty if there is none. */
+static struct vt_cursor find_program(struct vt_debug_info *info, Dwarf_Die *unit)
 {
     struct part *part = &info->parts[LINE];
     Dwarf_Attribute attribute;
     Dwarf_Word offset;
     size_t word;
 
-    if (!part->there ||
-        dwarf_formudata(dwarf_attr(unit, DW_AT_stmt_list, &attribute), &offset) != 0)
-        return;
+    if (dwarf_formudata(dwarf_attr(unit, DW_AT_stmt_list, &attribute), &offset) != 0)
+        return (struct vt_cursor){.bad = true};
     need(info, part, offset, 12);
-    struct vt_cursor c = cursor_at(part, offset);
+    struct vt_cursor program = cursor_at(part, offset), c = program;
     uint64_t length = take_length(&c, &word);
     need(info, part, (uint64_t)(c.at - part->bytes), length);
+    vt_skip(&c, length);
+    program.end = c.at;
+    program.bad = c.bad;
+    return program;
 }
 
 void vt_debug_info_load_first(struct vt_debug_info *info, Dwarf_Die *unit)
@@ -312,7 +326,23 @@ void vt_debug_info_load(struct vt_debug_info *info, Dwarf_Die *unit)
         }
         need(info, &info->parts[INFO], start, head.end - start);
     }
-    need_lines(info, unit);
+}
+
+bool vt_debug_info_lines(struct vt_debug_info *info, Dwarf_Die *unit, struct vt_line_rows *rows,
+                         Dwarf_Files **files)
+{
+    struct vt_cursor program = find_program(info, unit);
+    unsigned char *bytes = (unsigned char *)program.at, whole[12]; /* in the image */
+    size_t size = (size_t)(program.end - program.at), count;
+    size_t head = program.bad ? 0 : vt_line_rows_read(rows, bytes, size);
+
+    if (!head)
+        return false;
+    memcpy(whole, bytes, sizeof(whole));
+    write_length(bytes, head);
+    bool found = dwarf_getsrcfiles(unit, files, &count) == 0;
+    memcpy(bytes, whole, sizeof(whole));
+    return found;
 }
 
 /* ---- libdw's view ------------------------------------------------------------------ */

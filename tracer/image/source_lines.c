@@ -42,6 +42,8 @@ struct ranges {
 struct unit {
     Dwarf_Off entry;
     struct ranges functions;
+    struct vt_line_rows rows;
+    Dwarf_Files *files; /* that rows count; libdw's; null: no rows */
 };
 
 struct vt_source_lines {
@@ -176,6 +178,8 @@ static struct unit *find_unit(struct vt_source_lines *lines, Dwarf_Die *die)
     memmove(unit + 1, unit, (lines->unit_count++ - low) * sizeof(*unit));
     *unit = (struct unit){.entry = entry};
     vt_debug_info_load(lines->info, die);
+    if (!vt_debug_info_lines(lines->info, die, &unit->rows, &unit->files))
+        unit->files = NULL;
     if (!vt_debug_info_is_split(die)) {
         add_functions(&unit->functions, die, 0);
         sort_ranges(&unit->functions);
@@ -307,17 +311,16 @@ static int find_inlined(struct vt_source_lines *lines, const struct unit *unit, 
     return 0;
 }
 
-static void find_line(Dwarf_Die *unit, Dwarf_Addr at, struct vt_frame *frame)
+static void find_line(const struct unit *unit, Dwarf_Die *first, vt_addr at, struct vt_frame *frame)
 {
-    Dwarf_Line *line = dwarf_getsrc_die(unit, at);
-    const char *name = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
-    int number = 0;
+    const struct vt_line_row *row = unit->files ? vt_line_rows_at(&unit->rows, at) : NULL;
+    const char *name = row ? dwarf_filesrc(unit->files, row->file, NULL, NULL) : NULL;
 
     if (!name)
         return;
-    frame->file = full_path(directory_of(unit), name);
-    if (dwarf_lineno(line, &number) == 0 && number > 0)
-        frame->line = (unsigned)number;
+    frame->file = full_path(directory_of(first), name);
+    if (row->line <= INT32_MAX)
+        frame->line = row->line;
 }
 
 int vt_source_lines_find(struct vt_source_lines *lines, vt_addr at, struct vt_frame *frame)
@@ -329,7 +332,7 @@ int vt_source_lines_find(struct vt_source_lines *lines, vt_addr at, struct vt_fr
     const struct unit *unit = find_unit(lines, &first);
     if (!unit)
         return -ENOMEM;
-    find_line(&first, at, frame);
+    find_line(unit, &first, at, frame);
     return find_inlined(lines, unit, &first, at, frame);
 }
 
@@ -355,8 +358,10 @@ void vt_source_lines_destroy(struct vt_source_lines *lines)
     if (!lines)
         return;
     vt_debug_info_destroy(lines->info);
-    for (size_t i = 0; i < lines->unit_count; i++)
+    for (size_t i = 0; i < lines->unit_count; i++) {
         free(lines->units[i].functions.items);
+        vt_line_rows_deinit(&lines->units[i].rows);
+    }
     free(lines->units);
     free(lines->code.items);
     free(lines);
