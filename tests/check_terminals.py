@@ -15,7 +15,7 @@ import tempfile
 import termios
 
 WIDTHS = (60, 80, 100, 140)
-MARGIN = 20  # the widest that a folded line begins with
+MARGIN = 26  # the widest that a line begins with, before a word that cannot be folded
 
 
 def show(width, command):
@@ -42,7 +42,7 @@ def show(width, command):
     os.close(master)
     if process.returncode:
         sys.exit(f"{command}: status {process.returncode}\n{said.decode()}")
-    return said.decode().splitlines()
+    return re.sub(r"\r\x1b\[K", "", said.decode()).splitlines()
 
 
 def words_of(lines):
