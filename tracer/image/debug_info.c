@@ -334,8 +334,10 @@ bool vt_debug_info_lines(struct vt_debug_info *info, Dwarf_Die *unit, struct vt_
     struct vt_cursor program = find_program(info, unit);
     unsigned char *bytes = (unsigned char *)program.at, whole[12]; /* in the image */
     size_t size = (size_t)(program.end - program.at), count;
-    size_t head = program.bad ? 0 : vt_line_rows_read(rows, bytes, size);
 
+    if (program.bad || !bytes)
+        return false;
+    size_t head = vt_line_rows_read(rows, bytes, size);
     if (!head)
         return false;
     memcpy(whole, bytes, sizeof(whole));

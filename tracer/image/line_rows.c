@@ -70,7 +70,7 @@ static void add_row(struct machine *m)
 {
     struct vt_line_rows *rows = m->rows;
     struct vt_line_row *last = rows->count ? &rows->items[rows->count - 1] : NULL;
-    bool within = rows->count > m->sequence;
+    bool within = last && rows->count > m->sequence;
 
     if (last && last->address > m->row.address)
         m->sorted = false;
