@@ -79,6 +79,12 @@ static const struct {
 } programs[] = {
     {BYTES(""), {{0}}, 0},
     {BYTES(AT_1000 SEQUENCE_END), {{0}}, 0}, /* nothing but an end */
+    /* code that the linker left out, in each way in which that is said */
+    {BYTES("\0\x09\x02\0\0\0\0\0\0\0\0\1\2\x10" SEQUENCE_END
+           "\0\x09\x02\xff\xff\xff\xff\xff\xff\xff\xff\1\2\x80\x40" SEQUENCE_END
+           "\0\x05\x02\xfe\xff\xff\xff\1\2\x10" SEQUENCE_END AT_1000 "\1\2\1" SEQUENCE_END),
+     {{0x1000, 1, 1}, {0x1001, VT_LINE_NONE, 0}},
+     2},
     {BYTES(AT_1000 "\1\2\x10" SEQUENCE_END), {{0x1000, 1, 1}, {0x1010, VT_LINE_NONE, 0}}, 2},
     /* advance_line -2, set_file 3; const_add_pc: (255 - 13) / 12 = 20 */
     {BYTES(AT_1000 "\3\x09\1\x08\3\x7e\4\3\1\2\1" SEQUENCE_END),
@@ -112,6 +118,24 @@ static const struct {
      6},
 };
 
+/* More rows than were asked for are none. */
+static void test_most(void **state)
+{
+    static const char code[] = AT_1000
+        "\1\3\1\2\1\1\2\1" SEQUENCE_END; /* three rows with its end */
+    struct vt_line_rows rows = {0};
+    unsigned char bytes[512];
+
+    (void)state;
+    size_t size = build(bytes, false, BYTES("\4\0"), BYTES(MACHINE_4 TABLES), BYTES(code));
+    assert_true(vt_line_rows_read(&rows, bytes, size, 3) > 0);
+    assert_int_equal(rows.count, 3);
+    vt_line_rows_deinit(&rows);
+    assert_int_equal(vt_line_rows_read(&rows, bytes, size, 2), 0);
+    assert_true(rows.count <= 2);
+    vt_line_rows_deinit(&rows);
+}
+
 static void test_instructions(void **state)
 {
     static const struct {
@@ -139,20 +163,21 @@ static void test_instructions(void **state)
                                 heads[h].head, heads[h].head_length, programs[p].code,
                                 programs[p].length);
             bytes = realloc(bytes, size);
-            assert_int_equal(vt_line_rows_read(&rows, bytes, size), size - programs[p].length);
+            assert_int_equal(vt_line_rows_read(&rows, bytes, size, 1000),
+                             size - programs[p].length);
             assert_rows(&rows, programs[p].rows, programs[p].count);
             vt_line_rows_deinit(&rows);
             /* Cut short, it is malformed; so it is with any byte changed, or else it ends. */
             for (size_t cut = 0; cut < size; cut++) {
                 unsigned char *less = malloc(cut ? cut : 1);
                 memcpy(less, bytes, cut);
-                assert_int_equal(vt_line_rows_read(&rows, less, cut), 0);
+                assert_int_equal(vt_line_rows_read(&rows, less, cut, 1000), 0);
                 vt_line_rows_deinit(&rows);
                 free(less);
             }
             for (size_t at = 0; at < 8 * size; at++) {
                 bytes[at / 8] ^= (unsigned char)(1 << at % 8);
-                vt_line_rows_read(&rows, bytes, size);
+                vt_line_rows_read(&rows, bytes, size, 1000);
                 assert_true(rows.count <= size);
                 for (size_t k = 1; k < rows.count; k++)
                     assert_true(rows.items[k - 1].address <= rows.items[k].address);
@@ -233,7 +258,7 @@ static size_t compare_unit(Dwarf_Die *unit, const Elf_Data *data)
         return 0;
     assert_true(offset < data->d_size);
     assert_true(vt_line_rows_read(&rows, (const unsigned char *)data->d_buf + offset,
-                                  data->d_size - (size_t)offset) > 0);
+                                  data->d_size - (size_t)offset, 1 << 24) > 0);
     for (size_t i = 0; i < count; i++) {
         Dwarf_Addr address = 0;
         assert_int_equal(dwarf_lineaddr(dwarf_onesrcline(lines, i), &address), 0);
@@ -290,6 +315,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_most),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_real),
     };

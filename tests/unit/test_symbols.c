@@ -584,6 +584,68 @@ static void test_large(void **state)
     }
 }
 
+/* Lines of a function that the linker left out are not those of what lies where it never was. */
+static void test_left_out(void **state)
+{
+    static const char *const linkers[] = {"bfd", "gold", "lld"};
+    char program[128];
+    bool any = false;
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/left/program", directory);
+    for (size_t i = 0; i < VT_COUNTOF(linkers); i++) {
+        struct vt_frame frame;
+        if (shell("mkdir -p %1$s/left && cd %1$s/left && { echo 'int unused(int x) {'; "
+                  "seq 4000 | sed 's/.*/x = x * 3 + &;/'; echo 'return x; }'; } >big.c && "
+                  "printf 'int used(int x) { return x; }\nint main(void) { return used(0); }\n' "
+                  ">m.c && "
+                  "cc -g -O0 -ffunction-sections -Wl,--gc-sections -fuse-ld=%2$s big.c m.c "
+                  "-o program 2>/dev/null && ! nm program | grep -q unused",
+                  directory, linkers[i]))
+            continue;
+        look(program, "/nonexistent", address_in(program, "used"), true, &frame);
+        assert_is(&frame, "used", 0);
+        assert_non_null(frame.file);
+        assert_non_null(strstr(frame.file, "/m.c"));
+        assert_int_equal(frame.line, 1);
+        vt_frame_clear(&frame);
+        any = true;
+    }
+    if (!any)
+        skip(); /* no compiler, or no such linker */
+}
+
+/* A function within another one has code of its own, which is not the other's. */
+static void test_nested(void **state)
+{
+    char program[128];
+    struct vt_frame frame;
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/within/program", directory);
+    if (shell("mkdir -p %1$s/within && cd %1$s/within && printf '"
+              "static inline __attribute__((always_inline)) int in(int x) { return x + 1; }\n"
+              "int outer(int x)\n{\n"
+              "    __attribute__((noinline)) int inner(int y) { return in(y) * x; }\n"
+              "    return inner(x) + inner(2);\n}\n"
+              "int main(void) { return outer(0); }\n' >a.c && "
+              "cc -g -O0 a.c -o program 2>/dev/null",
+              directory))
+        skip(); /* this compiler does not nest */
+    vt_addr inner = 0;
+    for (char name[] = "inner.0"; !inner && name[6] <= '9'; name[6]++)
+        inner = address_in(program, name);
+    if (!inner)
+        skip();
+    bool found = false;
+    for (vt_addr at = inner; !found && at < inner + 64; at++) {
+        look(program, "/nonexistent", at, true, &frame);
+        found = frame.inlined_count == 1 && !strcmp(frame.inlined[0].function, "in");
+        vt_frame_clear(&frame);
+    }
+    assert_true(found);
+}
+
 /* Units whose contents are in files of their own: lines are known, and those are not opened. */
 static void test_split(void **state)
 {
@@ -778,7 +840,8 @@ int main(void)
         cmocka_unit_test(test_shared),         cmocka_unit_test(test_entries),
         cmocka_unit_test(test_far_units),
 #endif
-        cmocka_unit_test(test_large),          cmocka_unit_test(test_split),
+        cmocka_unit_test(test_large),          cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_nested),         cmocka_unit_test(test_split),
         cmocka_unit_test(test_server),         cmocka_unit_test(test_mini_debug_info),
         cmocka_unit_test(test_demangle),
     };

@@ -71,6 +71,18 @@ static inline int64_t vt_take_signed_leb(struct vt_cursor *c)
     }
 }
 
+/*
+ * A length in DWARF's way, of 4 bytes or, behind 4 that say so, of 8. *word: how many bytes its
+ * offsets have then.
+ */
+static inline uint64_t vt_take_length(struct vt_cursor *c, size_t *word)
+{
+    uint64_t length = vt_take(c, 4);
+
+    *word = length == UINT32_MAX ? 8 : 4;
+    return *word == 8 ? vt_take(c, 8) : length;
+}
+
 static inline void vt_skip(struct vt_cursor *c, uint64_t bytes)
 {
     if (c->bad || bytes > (uint64_t)(c->end - c->at))

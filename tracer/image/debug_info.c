@@ -206,16 +206,7 @@ struct head {
     uint64_t abbrev; /* where its abbreviations are, in theirs */
 };
 
-/* A length in DWARF's way, of 4 bytes or of 12. */
-static uint64_t take_length(struct vt_cursor *c, size_t *word)
-{
-    uint64_t length = vt_take(c, 4);
-
-    *word = length == UINT32_MAX ? 8 : 4;
-    return *word == 8 ? vt_take(c, 8) : length;
-}
-
-/* Make that of what begins here, of `size` bytes with it, what it would be of no more than those. */
+/* Make the length here what it would be if it and what follows it were of `size` bytes. */
 static void write_length(unsigned char *bytes, size_t size)
 {
     bool wide = !memcmp(bytes, "\xff\xff\xff\xff", 4);
@@ -242,7 +233,7 @@ static bool read_head(struct vt_debug_info *info, uint64_t offset, struct head *
 
     need(info, part, offset, UNIT_HEAD);
     c = cursor_at(part, offset);
-    uint64_t length = take_length(&c, &word);
+    uint64_t length = vt_take_length(&c, &word);
     uint64_t behind = (uint64_t)(c.at - part->bytes);
     if (vt_take(&c, 2) >= 5)
         vt_skip(&c, 2); /* the unit's type, an address's size */
@@ -293,7 +284,7 @@ static struct vt_cursor find_program(struct vt_debug_info *info, Dwarf_Die *unit
         return (struct vt_cursor){.bad = true};
     need(info, part, offset, 12);
     struct vt_cursor program = cursor_at(part, offset), c = program;
-    uint64_t length = take_length(&c, &word);
+    uint64_t length = vt_take_length(&c, &word);
     need(info, part, (uint64_t)(c.at - part->bytes), length);
     vt_skip(&c, length);
     program.end = c.at;
@@ -329,7 +320,7 @@ void vt_debug_info_load(struct vt_debug_info *info, Dwarf_Die *unit)
 }
 
 bool vt_debug_info_lines(struct vt_debug_info *info, Dwarf_Die *unit, struct vt_line_rows *rows,
-                         Dwarf_Files **files)
+                         size_t most, Dwarf_Files **files)
 {
     struct vt_cursor program = find_program(info, unit);
     unsigned char *bytes = (unsigned char *)program.at, whole[12]; /* in the image */
@@ -337,7 +328,7 @@ bool vt_debug_info_lines(struct vt_debug_info *info, Dwarf_Die *unit, struct vt_
 
     if (program.bad || !bytes)
         return false;
-    size_t head = vt_line_rows_read(rows, bytes, size);
+    size_t head = vt_line_rows_read(rows, bytes, size, most);
     if (!head)
         return false;
     memcpy(whole, bytes, sizeof(whole));

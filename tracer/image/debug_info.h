@@ -41,10 +41,11 @@ void vt_debug_info_load(struct vt_debug_info *info, Dwarf_Die *unit);
  * The names of the source files that a loaded unit is from, in the order in which its line number
  * program counts them. libdw would keep all of the program's rows with them, which take much more
  * than names do, and is shown its head alone: its own functions for lines know none from then on.
- * rows: the program is run into them (vt_line_rows_read()). False if there is none that makes sense.
+ * rows: the program is run into them (vt_line_rows_read(), `most` included). False if there is none
+ * that makes sense.
  */
 bool vt_debug_info_lines(struct vt_debug_info *info, Dwarf_Die *unit, struct vt_line_rows *rows,
-                         Dwarf_Files **files);
+                         size_t most, Dwarf_Files **files);
 
 /* Is the unit with this entry only what is left where its contents went to a .dwo file? */
 bool vt_debug_info_is_split(Dwarf_Die *unit);

@@ -1,8 +1,9 @@
 /*
  * line_rows.c - hides the machine that makes the rows.
  *
- * Instructions are not trusted: each advances in the program, and no more rows are made than it
- * has bytes. Addresses ascend within a sequence, and sequences are put in order at the end.
+ * Instructions are not trusted: each advances in the program, and no more rows are made than were
+ * asked for. Sequences of code that the linker has left out are left out: their addresses, counted
+ * from where there is none, would lie among those of code that is there. Addresses ascend within a sequence, and sequences are put in order at the end.
  */
 #include "image/line_rows.h"
 
@@ -26,7 +27,9 @@ struct machine {
     struct vt_line_rows *rows;
     const struct head *head;
     struct vt_line_row row;
+    size_t most;     /* rows */
     size_t sequence; /* where the first row of this sequence is */
+    bool gone;       /* the linker left this sequence's code out */
     bool sorted;
     bool failed;
 };
@@ -36,10 +39,10 @@ struct machine {
 /* Leaves the cursor at the first instruction, and to end with the last one. */
 static bool read_head(struct vt_cursor *c, struct head *head)
 {
-    uint64_t length = vt_take(c, 4);
-    size_t word = length == UINT32_MAX ? 8 : 4;
+    size_t word;
+    uint64_t length = vt_take_length(c, &word);
 
-    *c = vt_take_part(c, word == 8 ? vt_take(c, 8) : length);
+    *c = vt_take_part(c, length);
     uint64_t version = vt_take(c, 2);
     if (c->bad || version < 2 || version > 5)
         return false;
@@ -72,6 +75,8 @@ static void add_row(struct machine *m)
     struct vt_line_row *last = rows->count ? &rows->items[rows->count - 1] : NULL;
     bool within = last && rows->count > m->sequence;
 
+    if (m->gone)
+        return;
     if (last && last->address > m->row.address)
         m->sorted = false;
     if (within && last->address == m->row.address) {
@@ -80,7 +85,8 @@ static void add_row(struct machine *m)
     }
     if (within && last->file == m->row.file && last->line == m->row.line)
         return;
-    if (vt_reserve((void **)&rows->items, &rows->capacity, rows->count + 1, sizeof(*rows->items))) {
+    if (rows->count == m->most ||
+        vt_reserve((void **)&rows->items, &rows->capacity, rows->count + 1, sizeof(*rows->items))) {
         m->failed = true;
         return;
     }
@@ -90,6 +96,7 @@ static void add_row(struct machine *m)
 static void begin_sequence(struct machine *m)
 {
     m->sequence = m->rows->count;
+    m->gone = false;
     m->row = (struct vt_line_row){.file = 1, .line = 1};
 }
 
@@ -102,6 +109,15 @@ static void end_sequence(struct machine *m)
     begin_sequence(m);
 }
 
+/*
+ * What linkers write where the address would be of code that they left out: 0, or the largest
+ * (ld.lld), or the one before that (in version 4 and older, of some).
+ */
+static bool is_of_nothing(uint64_t address, size_t size)
+{
+    return !address || (size && address >= (UINT64_MAX >> (64 - 8 * size)) - 1);
+}
+
 static void run_extended(struct machine *m, struct vt_cursor *c)
 {
     struct vt_cursor own = vt_take_part(c, vt_take_leb(c));
@@ -109,8 +125,11 @@ static void run_extended(struct machine *m, struct vt_cursor *c)
 
     if (code == DW_LNE_end_sequence)
         end_sequence(m);
-    else if (code == DW_LNE_set_address)
-        m->row.address = vt_take(&own, vt_min((size_t)(own.end - own.at), 8));
+    if (code == DW_LNE_set_address) {
+        size_t length = (size_t)vt_min((uint64_t)(own.end - own.at), 8);
+        m->row.address = vt_take(&own, length);
+        m->gone = is_of_nothing(m->row.address, length);
+    }
 }
 
 static void run_special(struct machine *m, unsigned code)
@@ -159,11 +178,12 @@ static int compare_rows(const void *a, const void *b)
     return (y->file == VT_LINE_NONE) - (x->file == VT_LINE_NONE);
 }
 
-size_t vt_line_rows_read(struct vt_line_rows *rows, const unsigned char *program, size_t size)
+size_t vt_line_rows_read(struct vt_line_rows *rows, const unsigned char *program, size_t size,
+                         size_t most)
 {
     struct vt_cursor c = {program, program + size, false};
     struct head head;
-    struct machine m = {.rows = rows, .head = &head, .sorted = true};
+    struct machine m = {.rows = rows, .head = &head, .most = most, .sorted = true};
 
     if (!read_head(&c, &head))
         return 0;

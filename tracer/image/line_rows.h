@@ -31,10 +31,11 @@ void vt_line_rows_deinit(struct vt_line_rows *rows);
 
 /*
  * Run the program that is in these bytes, from its length on, to its end. Returns how long its head
- * is, with its length; 0 if it is malformed, of an unknown version, or there is no memory: then
- * what could be read may be there.
+ * is, with its length; 0 if it is malformed, of an unknown version, makes more rows than `most`, or
+ * there is no memory: then what could be read may be there.
  */
-size_t vt_line_rows_read(struct vt_line_rows *rows, const unsigned char *program, size_t size);
+size_t vt_line_rows_read(struct vt_line_rows *rows, const unsigned char *program, size_t size,
+                         size_t most);
 
 /* The row that holds the address; null if none does. */
 const struct vt_line_row *vt_line_rows_at(const struct vt_line_rows *rows, vt_addr address);

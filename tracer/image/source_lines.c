@@ -23,6 +23,13 @@
 enum {
     INLINED_MAX = 64,
     ENTRIES_NESTED_MAX = 256, /* of debug information; compilers' have some dozens */
+    /*
+     * Limits against files made to use up memory: any number of entries may name one list of
+     * ranges, and compressed programs make rows without measure. Of what is kept of a file, all
+     * units together; the largest ones have some hundred thousand.
+     */
+    RANGES_MAX = 1 << 22,
+    ROWS_MAX = 1 << 24,
 };
 
 /* Code, and the entry of what it belongs to. */
@@ -42,6 +49,7 @@ struct ranges {
 struct unit {
     Dwarf_Off entry;
     struct ranges functions;
+    bool nested; /* those within others are among them */
     struct vt_line_rows rows;
     Dwarf_Files *files; /* that rows count; libdw's; null: no rows */
 };
@@ -49,8 +57,12 @@ struct unit {
 struct vt_source_lines {
     struct vt_debug_info *info;
     Dwarf *dwarf;
+    bool table_read;
+    struct ranges table; /* code of units, as .debug_aranges has it */
     bool code_read;
-    struct ranges code; /* of the units, where libdw does not know it */
+    struct ranges code; /* the same, as units have it; not all compilers write that table */
+    size_t range_count; /* in all of these and of units */
+    size_t row_count;
     struct unit *units;
     size_t unit_count;
     size_t unit_capacity;
@@ -58,18 +70,28 @@ struct vt_source_lines {
 
 /* ---- ranges --------------------------------------------------------------------------- */
 
-/* Those of the entry; what there is no memory for is left out. */
-static void add_ranges(struct ranges *ranges, Dwarf_Die *die)
+/* False if there is no room for more. What is of nothing, as a linker left it out, begins at 0. */
+static bool add_range(struct vt_source_lines *lines, struct ranges *ranges, struct range range)
+{
+    if (!range.start || range.start >= range.end)
+        return true;
+    if (lines->range_count == RANGES_MAX ||
+        vt_reserve((void **)&ranges->items, &ranges->capacity, ranges->count + 1, sizeof(range)))
+        return false;
+    ranges->items[ranges->count++] = range;
+    lines->range_count++;
+    return true;
+}
+
+/* Those of the entry; what there is no room for is left out. */
+static void add_ranges(struct vt_source_lines *lines, struct ranges *ranges, Dwarf_Die *die)
 {
     Dwarf_Addr base, start, end;
     ptrdiff_t at = 0;
 
-    while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
-        if (start >= end || vt_reserve((void **)&ranges->items, &ranges->capacity,
-                                       ranges->count + 1, sizeof(*ranges->items)))
-            continue;
-        ranges->items[ranges->count++] = (struct range){start, end, dwarf_dieoffset(die)};
-    }
+    while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0)
+        if (!add_range(lines, ranges, (struct range){start, end, dwarf_dieoffset(die)}))
+            return;
 }
 
 /* Of several that are alike the first entry is found, which has to be the last one for that. */
@@ -105,7 +127,26 @@ static const struct range *range_at(const struct ranges *ranges, vt_addr at)
 
 /* ---- units ---------------------------------------------------------------------------- */
 
-/* Where each unit's code is. Not all compilers write the table that libdw has for it. */
+/* libdw's own way to look into it finds the wrong one where several units begin at 0. */
+static void read_table(struct vt_source_lines *lines)
+{
+    Dwarf_Aranges *all;
+    size_t count;
+
+    lines->table_read = true;
+    if (dwarf_getaranges(lines->dwarf, &all, &count) != 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct range range;
+        Dwarf_Word length;
+        if (dwarf_getarangeinfo(dwarf_onearange(all, i), &range.start, &length, &range.entry) != 0)
+            continue;
+        range.end = range.start + length;
+        add_range(lines, &lines->table, range);
+    }
+    sort_ranges(&lines->table);
+}
+
 static void read_code(struct vt_source_lines *lines)
 {
     Dwarf_Off at = 0, next;
@@ -117,7 +158,7 @@ static void read_code(struct vt_source_lines *lines)
         if (!dwarf_offdie(lines->dwarf, at + head, &die))
             continue;
         vt_debug_info_load_first(lines->info, &die);
-        add_ranges(&lines->code, &die);
+        add_ranges(lines, &lines->code, &die);
     }
     sort_ranges(&lines->code);
 }
@@ -125,12 +166,32 @@ static void read_code(struct vt_source_lines *lines)
 /* The first entry of the unit with the code at the address; false if there is none. */
 static bool unit_at(struct vt_source_lines *lines, vt_addr at, Dwarf_Die *die)
 {
-    if (dwarf_addrdie(lines->dwarf, at, die))
-        return true;
-    if (!lines->code_read)
+    if (!lines->table_read)
+        read_table(lines);
+    const struct range *range = range_at(&lines->table, at);
+    if (!range && !lines->code_read)
         read_code(lines);
-    const struct range *range = range_at(&lines->code, at);
+    if (!range)
+        range = range_at(&lines->code, at);
     return range && dwarf_offdie(lines->dwarf, range->entry, die);
+}
+
+/* May such an entry have functions within that are not within the code of its own? */
+static bool may_hold(int tag, bool nested)
+{
+    switch (tag) {
+    case DW_TAG_namespace:
+    case DW_TAG_module:
+        return true;
+    case DW_TAG_subprogram: /* of nested functions, and of local classes' */
+    case DW_TAG_lexical_block:
+    case DW_TAG_structure_type:
+    case DW_TAG_class_type:
+    case DW_TAG_union_type:
+        return nested;
+    default:
+        return false;
+    }
 }
 
 /*
@@ -138,7 +199,8 @@ static bool unit_at(struct vt_source_lines *lines, vt_addr at, Dwarf_Die *die)
  * libdw's way takes as much stack as a file nests, and no end where an entry's next one lies in
  * front of it.
  */
-static void add_functions(struct ranges *functions, Dwarf_Die *parent, unsigned depth)
+static void add_functions(struct vt_source_lines *lines, struct unit *unit, Dwarf_Die *parent,
+                          unsigned depth)
 {
     Dwarf_Die die, next;
 
@@ -148,12 +210,20 @@ static void add_functions(struct ranges *functions, Dwarf_Die *parent, unsigned 
         int tag = dwarf_tag(&die);
         if (tag == DW_TAG_subprogram &&
             (dwarf_hasattr(&die, DW_AT_low_pc) || dwarf_hasattr(&die, DW_AT_ranges)))
-            add_ranges(functions, &die);
-        else if (tag == DW_TAG_namespace || tag == DW_TAG_module)
-            add_functions(functions, &die, depth + 1);
+            add_ranges(lines, &unit->functions, &die);
+        if (may_hold(tag, unit->nested))
+            add_functions(lines, unit, &die, depth + 1);
         if (dwarf_siblingof(&die, &next) != 0 || next.addr <= die.addr)
             return;
     }
+}
+
+static void find_functions(struct vt_source_lines *lines, struct unit *unit, Dwarf_Die *first)
+{
+    lines->range_count -= unit->functions.count;
+    unit->functions.count = 0;
+    add_functions(lines, unit, first, 0);
+    sort_ranges(&unit->functions);
 }
 
 /* The unit with this first entry, loaded. Null when out of memory. */
@@ -178,13 +248,29 @@ static struct unit *find_unit(struct vt_source_lines *lines, Dwarf_Die *die)
     memmove(unit + 1, unit, (lines->unit_count++ - low) * sizeof(*unit));
     *unit = (struct unit){.entry = entry};
     vt_debug_info_load(lines->info, die);
-    if (!vt_debug_info_lines(lines->info, die, &unit->rows, &unit->files))
+    if (!vt_debug_info_lines(lines->info, die, &unit->rows, ROWS_MAX - lines->row_count,
+                             &unit->files)) {
+        vt_line_rows_deinit(&unit->rows);
         unit->files = NULL;
-    if (!vt_debug_info_is_split(die)) {
-        add_functions(&unit->functions, die, 0);
-        sort_ranges(&unit->functions);
     }
+    lines->row_count += unit->rows.count;
+    if (!vt_debug_info_is_split(die))
+        find_functions(lines, unit, die);
     return unit;
+}
+
+/* The function with the code at the address; null if none is known. */
+static const struct range *function_at(struct vt_source_lines *lines, struct unit *unit,
+                                       Dwarf_Die *first, vt_addr at)
+{
+    const struct range *range = range_at(&unit->functions, at);
+
+    /* Few units have functions within others, and all their entries are to be looked at for it. */
+    if (range || unit->nested || vt_debug_info_is_split(first))
+        return range;
+    unit->nested = true;
+    find_functions(lines, unit, first);
+    return range_at(&unit->functions, at);
 }
 
 /* ---- an address ------------------------------------------------------------------------- */
@@ -272,10 +358,10 @@ static void find_nested(Dwarf_Die *parent, Dwarf_Addr at, unsigned depth, struct
 }
 
 /* The functions that were inlined at the address, and where the one that is left was. */
-static int find_inlined(struct vt_source_lines *lines, const struct unit *unit, Dwarf_Die *first,
+static int find_inlined(struct vt_source_lines *lines, struct unit *unit, Dwarf_Die *first,
                         Dwarf_Addr at, struct vt_frame *frame)
 {
-    const struct range *range = range_at(&unit->functions, at);
+    const struct range *range = function_at(lines, unit, first, at);
     struct vt_inlined found[INLINED_MAX];
     struct chain chain = {.count = 1};
     size_t count = 0;
@@ -329,7 +415,7 @@ int vt_source_lines_find(struct vt_source_lines *lines, vt_addr at, struct vt_fr
 
     if (!unit_at(lines, at, &first))
         return 0;
-    const struct unit *unit = find_unit(lines, &first);
+    struct unit *unit = find_unit(lines, &first);
     if (!unit)
         return -ENOMEM;
     find_line(unit, &first, at, frame);
@@ -363,6 +449,7 @@ void vt_source_lines_destroy(struct vt_source_lines *lines)
         vt_line_rows_deinit(&lines->units[i].rows);
     }
     free(lines->units);
+    free(lines->table.items);
     free(lines->code.items);
     free(lines);
 }

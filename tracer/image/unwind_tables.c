@@ -80,19 +80,15 @@ static bool next_entry(const unsigned char *bytes, size_t length, size_t *offset
     struct vt_cursor c = {bytes + *offset, bytes + length, false};
 
     *e = (struct entry){.offset = *offset};
-    uint64_t size = vt_take(&c, 4);
-    if (c.bad || size == 0)
+    size_t word;
+    uint64_t size = vt_take_length(&c, &word);
+    if (c.bad || size == 0 || size > (uint64_t)(c.end - c.at))
         return false;
-    if (size == 0xffffffff) {
-        e->wide = true;
-        size = vt_take(&c, 8);
-    }
-    if (c.bad || size > (uint64_t)(c.end - c.at))
-        return false;
+    e->wide = word == 8;
     c.end = c.at + size;
     *offset = (size_t)(c.end - bytes);
     e->id_offset = (size_t)(c.at - bytes);
-    e->id = vt_take(&c, e->wide ? 8 : 4);
+    e->id = vt_take(&c, word);
     e->body = c;
     return !c.bad;
 }
