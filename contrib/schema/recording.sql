@@ -339,8 +339,8 @@ CREATE TABLE frames (
     line         INTEGER NOT NULL  -- 0: not known
 );
 
--- What tells the files that frames are in from later ones of the same name: `vastrace export
--- --debug-files` looks source lines up in a file that has the same build ID and in no other.
+-- What tells the files that frames are in from later ones of the same name: `--debug-files` of
+-- report, history, diff and export looks source lines up in a file with the same build ID alone.
 CREATE TABLE build_ids (
     object    INTEGER PRIMARY KEY, -- objects.id; of other files none is known
     build_id  BLOB NOT NULL        -- contents of its ELF note NT_GNU_BUILD_ID, 64 bytes at most

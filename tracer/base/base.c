@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 int64_t vt_clock_ns(void)
@@ -36,4 +37,15 @@ int vt_reserve(void **items, size_t *capacity, size_t need, size_t size)
     *items = grown;
     *capacity = wanted;
     return 0;
+}
+
+void vt_raise_file_limit(struct rlimit *before)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (before)
+        *before = limit;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -36,6 +36,13 @@ static inline uint64_t vt_max(uint64_t a, uint64_t b)
 int64_t vt_clock_ns(void);
 
 /*
+ * Let this process have as many descriptors as it may: RLIMIT_NOFILE's soft limit becomes the hard
+ * one. *before: what they were, to be set again; may be null.
+ */
+struct rlimit;
+void vt_raise_file_limit(struct rlimit *before);
+
+/*
  * Grow an array so that it holds at least `need` items of `size` bytes;
  * *capacity is in items. Returns 0 or -ENOMEM (then nothing has changed).
  */

@@ -428,6 +428,12 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return EXIT_OURS;
     if (argc - optind == 3)
         return diff_moments(&page, &a, argv + optind);
+    if (page.debug_files) {
+        cli_error(
+            "diff --debug-files: of two recordings no stacks are told; it is for two moments of "
+            "one");
+        return EXIT_OURS;
+    }
     if (argc - optind == 2)
         return diff_runs(&page, &a, argv + optind);
     cli_error("diff: name a recording and two moments, or two recordings, as in: vastrace diff "
@@ -437,7 +443,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_diff = {
     .name = "diff",
-    .usage = "RUN [--pid PID] WHEN WHEN\nRUN RUN [--at WHEN]",
+    .usage = "RUN [--pid PID] [--debug-files] WHEN WHEN\nRUN RUN [--at WHEN]",
     .summary = "Tell what changed between two moments of a run, or what differs between two runs.",
     .options = options,
     .run = run,

@@ -247,7 +247,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_history = {
     .name = "history",
-    .usage = "RUN ADDRESS[-ADDRESS] [--pid PID]",
+    .usage = "RUN ADDRESS[-ADDRESS] [--pid PID] [--debug-files]",
     .summary = "Tell the biography of an address: each owner it ever had, and what lay beside it.",
     .options = options,
     .run = run,

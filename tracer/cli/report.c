@@ -74,7 +74,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_report = {
     .name = "report",
-    .usage = "RUN [--pid PID] [--format text|json]",
+    .usage = "RUN [--pid PID] [--format text|json] [--debug-files]",
     .summary = "Tell what a run amounted to: totals, the ledger, who mapped what, findings.",
     .options = options,
     .run = run,

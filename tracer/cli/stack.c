@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/base.h"
 #include "cli/page.h"
 #include "sinks/words.h"
 
@@ -28,10 +29,16 @@ static size_t library_run(const struct vt_stack *stack, const char *program)
     return run < stack->frame_count ? run : 0;
 }
 
-/* Is it a source of the system's or of the Rust toolchain's, which programs are built from? */
+/* Is it a header of the system's, or a source of a toolchain's own libraries? */
 static bool is_toolchains(const char *file)
 {
-    return !strncmp(file, "/usr/", 5) || !strncmp(file, "/rustc/", 7);
+    static const char *const directories[] = {"/usr/include/", "/usr/lib/", "/usr/lib64/",
+                                              "/rustc/"};
+
+    for (size_t i = 0; i < VT_COUNTOF(directories); i++)
+        if (!strncmp(file, directories[i], strlen(directories[i])))
+            return true;
+    return false;
 }
 
 static void source(struct cli_page *page, const char *file, unsigned line)
@@ -52,7 +59,7 @@ static void function(struct cli_page *page, const struct vt_frame *frame)
         return;
     }
     if (frame->object)
-        cli_name(page, vt_base_name(frame->object->name));
+        cli_name(page, vt_file_name(frame->object->name));
     cli_text(page, "+0x%llx", (unsigned long long)frame->address);
 }
 

@@ -20,6 +20,7 @@
 #include "image/debug_file.h"
 #include "image/symbols.h"
 #include "recording/pairs.h"
+#include "sinks/words.h"
 
 #define NAMES_TOLD 4   /* of files in which nothing was looked up */
 #define NAME_TOLD  255 /* bytes of each */
@@ -150,8 +151,7 @@ size_t vt_lines_missed(const struct vt_lines *lines, enum vt_lines_miss why, str
         const struct file *file = &lines->files[i];
         if (file->symbols || file->missed != why || count++ >= NAMES_TOLD)
             continue;
-        const char *slash = strrchr(file->object->name, '/');
-        const char *name = slash ? slash + 1 : file->object->name;
+        const char *name = vt_base_name(file->object->name);
         vt_buf_str(names, count > 1 ? ", " : "");
         vt_buf_add(names, name, strnlen(name, NAME_TOLD));
     }
@@ -165,6 +165,7 @@ size_t vt_lines_missed(const struct vt_lines *lines, enum vt_lines_miss why, str
 
 struct vt_lines *vt_lines_create(void)
 {
+    vt_raise_file_limit(NULL);
     return calloc(1, sizeof(struct vt_lines));
 }
 

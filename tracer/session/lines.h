@@ -10,7 +10,9 @@
 #include "base/buf.h"
 
 struct vt_lines;
-struct vt_lines *vt_lines_create(void); /* null when out of memory */
+
+/* Null when out of memory. Raises RLIMIT_NOFILE's soft limit: a file takes up to four descriptors. */
+struct vt_lines *vt_lines_create(void);
 void vt_lines_destroy(struct vt_lines *lines);
 
 /*
