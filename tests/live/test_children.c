@@ -65,6 +65,7 @@ static const struct row rows[] = {
     {"threads that come and go", {"threads-churn", "30", "8"}, 0, "threads=240", "thread", 240, 0,
      NULL},
     {"fork while threads map", {"thread-fork"}, 0, "child=exited 0", "fork", 1, 0, NULL},
+    {"fork, and both move the break", {"fork-break"}, 0, "children=100", "fork", 100, 0, NULL},
     {"fork while the break moves", {"thread-fork-break"}, 0, "children=300", "fork", 300, 0, NULL},
     {"fork while what grows is mapped", {"thread-fork-grows"}, 0, "children=300", "fork", 300, 0,
      NULL},

@@ -56,6 +56,7 @@ static const struct row rows[] = {
      "fixture-m32"},
     {"has a listener", {"filtered-listener"}, "mapped=4", 0, "fixture"},
     {"has one for all threads", {"filtered-listener", "all"}, "mapped=4", 0, "fixture"},
+    {"has one for all threads later", {"filtered-listener", "later"}, "mapped=4", 0, "fixture"},
     {"asks for a tracer", {"filtered-trace"}, "refused=38", 0, "fixture"},
     {"is probed", {"probed"}, "probed=3", 0, "fixture"},
     {"raises SIGSYS", {"filtered-trap"}, "trapped=3", 0, "fixture"},

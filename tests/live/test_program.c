@@ -54,6 +54,7 @@ static const struct {
     {{"stopped-child"}, 0, 0, "continued=1"},
     {{"stop-self"}, 0, 0, "child=exited 0"},
     {{"filtered"}, 0, 0, "refused=1"},
+    {{"filtered-probe"}, 0, 0, "stopped=0"},
     {{"traces"}, 0, 0, "child=exited 1"},
 };
 

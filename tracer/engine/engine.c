@@ -1041,8 +1041,17 @@ int vt_engine_await(struct vt_engine *engine, int *wait_status)
             return 1;
         if (tid < 0)
             break;
+        bool had_ended = engine->ended;
         leave_at(engine, tid, status);
+        if (engine->ended && !had_ended && engine->count)
+            return 1;
     }
     *wait_status = engine->end_status;
     return engine->ended ? 0 : -ECHILD;
+}
+
+bool vt_engine_ended(const struct vt_engine *engine, int *wait_status)
+{
+    *wait_status = engine->end_status;
+    return engine->ended;
 }

@@ -128,9 +128,13 @@ int vt_engine_refused(const struct vt_engine *engine, struct vt_error *err);
 /*
  * After vt_engine_detach(): wait for the end of the launched program, and leave
  * what could not be left before. 0 and its status; 1 if a signal interrupted
- * the wait (call again); negative if there is nothing to wait for.
+ * the wait, or the program has just ended and others are still to be left (call
+ * again); negative if there is nothing to wait for.
  */
 int vt_engine_await(struct vt_engine *engine, int *wait_status);
+
+/* Has the launched program ended, and been reaped? Then its id may be another's. */
+bool vt_engine_ended(const struct vt_engine *engine, int *wait_status);
 
 /* The number of tracees. */
 size_t vt_engine_count(const struct vt_engine *engine);
@@ -158,8 +162,8 @@ bool vt_engine_keep_child(struct vt_engine *engine, const struct vt_stop *stop);
 /*
  * At the ENTRY of a seccomp(2) that may bring a filter with a listener: from now on stop at every
  * call. What such a filter hands to its listener, and that lets through, never comes to our own
- * filter's word. The threads of process `pid` (0: of none), which may come under
- * that filter by this very call though they run, do so at once.
+ * filter's word. The other threads of process `pid` do so at once, though they run: this call, or a
+ * later one with SECCOMP_FILTER_FLAG_TSYNC, may bring them under that filter.
  */
 void vt_engine_stop_at_all(struct vt_engine *engine, pid_t pid);
 

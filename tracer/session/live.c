@@ -570,8 +570,7 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         return;
     }
     struct vt_error err = {0};
-    rc = vt_space_fork(shared->space, parent->shared->space, parent->shared->crowd, tracee->tid,
-                       &err);
+    rc = vt_space_fork(shared->space, parent->shared->space, tracee->tid, &err);
     if (rc < 0)
         lose(live, process, &err);
     if (rc == 2) /* CLONE_PARENT, or an orphan by now: who created it is not known */
@@ -691,9 +690,11 @@ static void on_entry(struct live *live, const struct vt_stop *stop)
         return;
     }
     if (call->row && call->row->type == VT_MEMOP_LISTEN) {
-        bool all_threads = stop->args[1] & SECCOMP_FILTER_FLAG_TSYNC;
+        /* A program that only asks whether there are listeners gives no filter: libseccomp does. */
+        bool may_listen = stop->args[0] == SECCOMP_SET_MODE_FILTER && stop->args[2];
         call->row = NULL;
-        vt_engine_stop_at_all(live->engine, all_threads ? stop->tracee->pid : 0);
+        if (may_listen)
+            vt_engine_stop_at_all(live->engine, stop->tracee->pid);
     }
     note_sp(thread, stop->sp);
     if (!call->row || !thread->shared || thread->leaving_exec) {
@@ -977,8 +978,8 @@ static void take_signals(struct live *live)
             live->tstp = true;
         } else if (!live->root || live->result->exited) { /* its id may be another's */
             on_told_to_end(live, signal);
-        } else if (from_user) {
-            kill(live->root, signal);
+        } else if (from_user && kill(live->root, signal) < 0 && errno == ESRCH) {
+            on_told_to_end(live, signal); /* it has ended, and its end is to be told yet */
         }
     }
 }
@@ -1119,16 +1120,6 @@ static void begin_output(struct live *live)
     vt_emit_begin(&live->emitter, &run);
 }
 
-/* Every address space takes a descriptor of ours. */
-static void raise_file_limit(struct live *live)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &live->files);
-    limit = live->files;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int start(struct live *live, struct vt_error *err)
 {
     const struct vt_session_config *config = live->config;
@@ -1211,9 +1202,21 @@ static void leave(struct live *live)
  */
 static void await_root(struct live *live)
 {
+    bool warned = false;
     int status, rc;
-    while ((rc = vt_engine_await(live->engine, &status)) == 1)
+    vt_signals_alarm(0);
+    do {
+        if (vt_engine_ended(live->engine, &status)) {
+            live->result->exited = true;
+            live->result->wait_status = status;
+            if (vt_engine_count(live->engine) && !warned)
+                warn(live, "waiting for what is in the midst of a vfork, to leave it: the end of "
+                           "vastrace would kill it");
+            warned = true;
+        }
         take_signals(live);
+        rc = vt_engine_await(live->engine, &status);
+    } while (rc == 1);
     if (rc) {
         fail(live, rc,
              &(struct vt_error){.errnum = -rc, .text = "the end of the program was missed"});
@@ -1262,7 +1265,7 @@ int vt_session_run(const struct vt_session_config *config, struct vt_session_res
     rc = vt_signals_begin();
     if (rc)
         vt_error_errno(err, rc, "cannot start a trace: no timer");
-    raise_file_limit(live);
+    vt_raise_file_limit(&live->files); /* every address space takes a descriptor */
     live->emitter.placement = &live->placement;
     if (!rc && config->one_cpu)
         rc = vt_placement_begin(&live->placement, config->cpu, err);

@@ -294,6 +294,7 @@ void vt_space_destroy(struct vt_space *space)
     vt_layout_destroy(space->layout);
     vt_procmap_deinit(&space->kernel);
     vt_regions_deinit(&space->told);
+    vt_regions_deinit(&space->rooms);
     free(space->images);
     free(space->growers);
     free(space);
@@ -487,7 +488,7 @@ static bool is_of_another_time(const struct vt_changes *changes)
     return false;
 }
 
-int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool crowd, pid_t tid,
+int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
                   struct vt_error *err)
 {
     vt_addr start_brk, start_stack;
@@ -506,7 +507,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool cr
     if (parent->image_count)
         memcpy(child->images, parent->images, parent->image_count * sizeof(*child->images));
     child->image_count = parent->image_count;
-    child->break_known = parent->break_known && !crowd; /* else the next brk tells */
+    child->break_known = parent->break_known && !parent->crowd;
     child->from_start = parent->from_start;
     rc = vt_procmap_open(&child->kernel, tid);
     if (rc)
@@ -517,8 +518,12 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool cr
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     struct vt_changes changes = {0};
     rc = assign(child, tid, 0, UINT64_MAX, &changes, err);
-    if (!rc && is_of_another_time(&changes) && (rc = correct_growing(child)))
-        vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
+    if (!rc && is_of_another_time(&changes)) {
+        child->break_known = false; /* the next brk tells */
+        rc = correct_growing(child);
+        if (rc)
+            vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
+    }
     vt_changes_deinit(&changes);
     return rc;
 }
@@ -573,6 +578,56 @@ static void notice_arena(struct vt_space *space, const struct vt_memop *op,
 
 /* ---- calls ------------------------------------------------------------------------- */
 
+/*
+ * Where other threads run, a stack can have grown after it was asked about and before the call was
+ * done. Of such growth the call may have cut off a part, which then is not the stack's any more,
+ * and grows by itself. So the rooms below stacks that a call may reach are noted before, with the
+ * flags of what grows into them, and looked into after it.
+ */
+static int note_rooms(struct vt_space *space, const struct vt_memop *op)
+{
+    int rc = 0;
+    space->rooms.count = 0;
+    if (!space->crowd || !vt_space_may_undo_growth(space, op))
+        return 0;
+    for (size_t i = 0; i < space->grower_count && !rc; i++) {
+        vt_addr low = space->growers[i];
+        const struct vt_region *below = vt_layout_below(space->layout, low);
+        const struct vt_region *r = vt_layout_find(space->layout, low);
+        struct vt_region room = {.start = below ? below->end : 0, .end = low};
+        if (!r || room.start == room.end)
+            continue;
+        room.flags = r->flags;
+        rc = vt_regions_add(&space->rooms, &room);
+    }
+    return rc;
+}
+
+static int look_into_rooms(struct vt_space *space, struct vt_changes *changes, struct vt_error *err)
+{
+    size_t from = changes->count;
+    for (size_t i = 0; i < space->rooms.count; i++) {
+        const struct vt_region *room = &space->rooms.items[i];
+        int rc = vt_procmap_range(&space->kernel, space->world->objects, room->start, room->end,
+                                  &space->told, err);
+        if (rc)
+            return rc == -ESRCH ? 1 : rc;
+        rc = grow_from_told(space, changes);
+        for (size_t k = 0; k < space->told.count; k++) {
+            struct vt_region *r = &space->told.items[k];
+            if (!vt_layout_find(space->layout, vt_max(r->start, room->start)))
+                r->flags |= room->flags;
+        }
+        if (!rc)
+            rc = vt_layout_assign(space->layout, room->start, room->end, space->told.items,
+                                  space->told.count, changes);
+        if (rc)
+            return vt_error_errno(err, -rc, "cannot store a change of the memory map");
+    }
+    int rc = space->rooms.count ? watch_growers(space, changes, from) : 0;
+    return rc ? vt_error_errno(err, -rc, "cannot store a change of the memory map") : 0;
+}
+
 int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
                    struct vt_outcome *outcome, struct vt_changes *changes, struct vt_error *err)
 {
@@ -605,6 +660,9 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
         }
     }
     notice_arena(space, op, outcome);
+    rc = note_rooms(space, op);
+    if (rc)
+        return vt_error_errno(err, -rc, "cannot store a change of the memory map");
     rc = vt_memop_apply(space->layout, op, outcome, changes, doubts);
     outcome->told = NULL; /* it is not the caller's */
     if (rc)
@@ -618,7 +676,7 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
         else if (doubts[i].start < doubts[i].end)
             rc = assign(space, tid, doubts[i].start, doubts[i].end, changes, err);
     }
-    return rc;
+    return rc ? rc : look_into_rooms(space, changes, err);
 }
 
 /*

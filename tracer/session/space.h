@@ -49,9 +49,11 @@ struct vt_space {
     vt_addr *growers; /* lowest addresses of what grows downwards, ascending */
     size_t grower_count;
     size_t grower_capacity;
-    bool from_start;        /* followed since the program was executed, also before a fork */
-    bool break_known;       /* the marks' heap_end is exact */
-    struct vt_regions told; /* scratch: what the kernel said last */
+    bool from_start;         /* followed since the program was executed, also before a fork */
+    bool break_known;        /* the marks' heap_end is exact */
+    bool crowd;              /* several threads have held it at once */
+    struct vt_regions told;  /* scratch: what the kernel said last */
+    struct vt_regions rooms; /* scratch: see vt_space_apply() */
 };
 
 /* A new, empty space; null when out of memory. */
@@ -72,10 +74,11 @@ int vt_space_seed(struct vt_space *space, pid_t tid, bool fresh, struct vt_chang
  * the kernel says the child has. 0; 1 if the child is gone; 2 if it is no copy
  * of this parent's (another process created it), and was seeded from the
  * kernel alone; negative on failure.
- * crowd: other threads than the one that forked may have moved the parent's break meanwhile. The
+ * Of a crowd other threads than the one that forked may have moved the parent's break meanwhile. The
  * child's is unknown then: the kernel copies it before the map, and not under its lock (dup_mm()).
+ * It is, too, where the maps differ: the parent may have gone on before the child's first stop.
  */
-int vt_space_fork(struct vt_space *child, const struct vt_space *parent, bool crowd, pid_t tid,
+int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t tid,
                   struct vt_error *err);
 
 /*

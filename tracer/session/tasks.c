@@ -162,7 +162,7 @@ void vt_tasks_hold(struct vt_thread *thread, struct vt_shared *shared)
 {
     thread->shared = shared;
     if (shared)
-        shared->crowd |= ++shared->threads > 1;
+        shared->space->crowd |= ++shared->threads > 1;
 }
 
 void vt_tasks_release(struct vt_tasks *tasks, struct vt_shared *shared)

@@ -20,7 +20,6 @@ struct vt_shared {
     struct vt_shared *next;
     struct vt_lineage *lineage; /* whose history its addresses have */
     size_t threads;             /* that hold it; 0: freed */
-    bool crowd;                 /* several have held it at once */
     size_t processes;           /* whose space it is at present */
     struct vt_process *ledger;  /* whose account its changes go to */
     struct vt_turns turns;      /* of the memory calls in it */
