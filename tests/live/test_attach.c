@@ -475,8 +475,11 @@ static void check_filtered_left_behind(void **state)
         await_warning(&tracing, left);
         assert_undisturbed(&running);
         assert_int_equal(status_number(left, "TracerPid:", 10), tracing.pid);
-        while (kills && kill(tracing.pid, SIGTERM) == 0 && !strchr("ZX", state_of(tracing.pid)))
-            poll(NULL, 0, 10); /* until it has been long enough */
+        /* Until it has been long enough; not any more when it ends, and signals are as usual. */
+        while (kills && status_number(left, "TracerPid:", 10) == tracing.pid) {
+            kill(tracing.pid, SIGTERM);
+            poll(NULL, 0, 50);
+        }
         if (!kills)
             running_order(&running, "q");
         tracing_end(&tracing, 0);
