@@ -446,6 +446,8 @@ static void seed(struct live *live, struct vt_thread *thread, enum vt_cause caus
     int rc = vt_space_seed(shared->space, thread->tracee->tid, fresh, changes_of(live), &err);
     if (rc < 0)
         lose(live, thread->process, &err);
+    if (rc > 0) /* other threads may hold the space for a moment yet */
+        shared->suspect = "the thread died by which the map was to be read";
     describe_program(live, thread, path, sizeof(path), &info);
     info.left_space = left_space;
     struct vt_event event = {.cause = cause, .call = call, .sp = sp, .exec = &info};
@@ -519,8 +521,6 @@ static void on_start(struct live *live, const struct vt_stop *stop)
         return;
     }
     bool named = is_named(live, tracee->pid);
-    if (named && !stop->missed && !stop->dying)
-        look_for_sharers(live, tracee);
     struct vt_process *parent = vt_tasks_find(&live->tasks, tracee->parent);
     struct vt_shared *shared;
     int rc = vt_tasks_find_space(&live->tasks, tracee->tid, parent, &shared);
@@ -567,6 +567,8 @@ static void on_start(struct live *live, const struct vt_stop *stop)
     if (!parent || !parent->shared) {
         seed(live, thread, named ? VT_CAUSE_ATTACH : VT_CAUSE_FORK, false, NULL, stop->sp, 0, from);
         begin_stack(thread, stop->sp);
+        if (named && !stop->missed && !stop->dying)
+            look_for_sharers(live, tracee);
         return;
     }
     struct vt_error err = {0};
