@@ -24,10 +24,10 @@ struct vt_debug_info *vt_debug_info_read(int fd, const char *directory);
 void vt_debug_info_destroy(struct vt_debug_info *info); /* null is allowed */
 
 /*
- * libdw's view of it. Of a unit's entries only the beginning of the first is there
- * before vt_debug_info_load() or vt_debug_info_load_first(); what is not is zeros. A unit of it whose contents
- * are in a file of its own (see vt_debug_info_is_split()) may be asked for lines only: libdw would
- * open that file.
+ * libdw's view of it. Of a unit's entries only the beginning of the first is there before
+ * vt_debug_info_load() or vt_debug_info_load_first(); what is not is zeros. A unit of it whose
+ * contents are in a file of its own (see vt_debug_info_is_split()) may be asked for lines only:
+ * libdw would open that file.
  */
 Dwarf *vt_debug_info_dwarf(const struct vt_debug_info *info);
 

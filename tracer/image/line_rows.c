@@ -3,7 +3,8 @@
  *
  * Instructions are not trusted: each advances in the program, and no more rows are made than were
  * asked for. Sequences of code that the linker has left out are left out: their addresses, counted
- * from where there is none, would lie among those of code that is there. Addresses ascend within a sequence, and sequences are put in order at the end.
+ * from where there is none, would lie among those of code that is there. Addresses ascend within a
+ * sequence, and sequences are put in order at the end.
  */
 #include "image/line_rows.h"
 
@@ -13,6 +14,7 @@
 
 #include "base/base.h"
 #include "image/cursor.h"
+#include "image/search.h"
 
 /* What the program's head tells. */
 struct head {
@@ -206,16 +208,9 @@ size_t vt_line_rows_read(struct vt_line_rows *rows, const unsigned char *program
 
 const struct vt_line_row *vt_line_rows_at(const struct vt_line_rows *rows, vt_addr address)
 {
-    size_t low = 0;
+    size_t begun = vt_begun_at(rows->items, rows->count, sizeof(*rows->items), address);
 
-    for (size_t high = rows->count; low < high;) { /* the first that begins above */
-        size_t middle = low + (high - low) / 2;
-        if (rows->items[middle].address > address)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low && rows->items[low - 1].file != VT_LINE_NONE ? &rows->items[low - 1] : NULL;
+    return begun && rows->items[begun - 1].file != VT_LINE_NONE ? &rows->items[begun - 1] : NULL;
 }
 
 void vt_line_rows_deinit(struct vt_line_rows *rows)

@@ -19,6 +19,7 @@
 #include "base/base.h"
 #include "image/debug_info.h"
 #include "image/demangle.h"
+#include "image/search.h"
 
 enum {
     INLINED_MAX = 64,
@@ -113,16 +114,9 @@ static void sort_ranges(struct ranges *ranges)
 /* The entry with the code at the address; null if there is none. */
 static const struct range *range_at(const struct ranges *ranges, vt_addr at)
 {
-    size_t low = 0;
+    size_t begun = vt_begun_at(ranges->items, ranges->count, sizeof(*ranges->items), at);
 
-    for (size_t high = ranges->count; low < high;) { /* the first that starts above */
-        size_t middle = low + (high - low) / 2;
-        if (ranges->items[middle].start > at)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low && ranges->items[low - 1].end > at ? &ranges->items[low - 1] : NULL;
+    return begun && ranges->items[begun - 1].end > at ? &ranges->items[begun - 1] : NULL;
 }
 
 /* ---- units ---------------------------------------------------------------------------- */

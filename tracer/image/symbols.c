@@ -24,6 +24,7 @@
 #include "base/base.h"
 #include "image/debug_file.h"
 #include "image/demangle.h"
+#include "image/search.h"
 #include "image/source_lines.h"
 
 enum {
@@ -295,15 +296,8 @@ static int read_names(struct vt_symbols *symbols)
 static const struct name *name_at(const struct vt_symbols *symbols, vt_addr address)
 {
     const struct name *names = symbols->names;
-    size_t low = 0, high = symbols->name_count;
+    size_t low = vt_begun_at(names, symbols->name_count, sizeof(*names), address);
 
-    while (low < high) { /* the first that starts above */
-        size_t middle = low + (high - low) / 2;
-        if (names[middle].start > address)
-            high = middle;
-        else
-            low = middle + 1;
-    }
     for (unsigned nested = 0; low > 0 && nested < NESTED_MAX; nested++) {
         const struct name *best = NULL;
         vt_addr start = names[low - 1].start;

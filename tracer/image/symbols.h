@@ -23,7 +23,8 @@ struct vt_symbols;
  * `elf`, stay there until the last vt_symbols_find().
  * path: its name, by which a debug file may be found; debug_directory:
  * absolute. debug_files: also source lines and inlined functions are taken from a debug file, where
- * the file has none itself, and servers are asked; else only names of functions. Null when out of memory or descriptors. What the file holds is not looked at yet.
+ * the file has none itself, and servers are asked; else only names of functions. Null when out of
+ * memory or descriptors. What the file holds is not looked at yet.
  */
 struct vt_symbols *vt_symbols_create(int fd, const struct vt_elf *elf, const char *path,
                                      const char *debug_directory, bool debug_files);
