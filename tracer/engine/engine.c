@@ -84,7 +84,7 @@ struct vt_engine {
     size_t missed;
     size_t patched;
     bool filter;    /* there is a seccomp filter, which the program cannot live without us with */
-    bool stop_all;  /* stops come at every call, and not from that filter alone */
+    bool listeners; /* there may be filters by which calls never come to that one's word */
     pid_t launched; /* or 0 */
     bool ended;     /* the launched program; and how: */
     int end_status;
@@ -226,10 +226,7 @@ static void forget(struct vt_engine *engine, struct entry *e)
 
 struct vt_engine *vt_engine_create(void)
 {
-    struct vt_engine *engine = calloc(1, sizeof(*engine));
-    if (engine)
-        engine->stop_all = true; /* but for a launch with a filter */
-    return engine;
+    return calloc(1, sizeof(struct vt_engine));
 }
 
 void vt_engine_destroy(struct vt_engine *engine)
@@ -335,9 +332,15 @@ static void undo_patch(struct vt_engine *engine, struct entry *e)
     engine->patched--;
 }
 
+/* Do stops come at every call, and not from the filter alone? */
+static bool stops_at_all(const struct vt_engine *engine)
+{
+    return !engine->filter || engine->listeners;
+}
+
 void vt_engine_stop_at_all(struct vt_engine *engine, pid_t pid)
 {
-    engine->stop_all = true;
+    engine->listeners = true;
     for (const struct entry *e = engine->running; e; e = e->next_running)
         if (e->tracee.pid == pid)
             request(PTRACE_INTERRUPT, e->tracee.tid, 0, 0);
@@ -371,7 +374,6 @@ int vt_engine_launch(struct vt_engine *engine, const struct vt_launch *launch, p
     if (rc)
         return rc;
     engine->filter = launch->filter;
-    engine->stop_all = !launch->filter;
     /* A filter outlives its tracer and then makes calls fail: such a program dies with us. */
     unsigned long options = TRACE_OPTIONS | PTRACE_O_EXITKILL;
     if (engine->filter)
@@ -642,7 +644,7 @@ static bool has_left_group_stop(pid_t tid)
 
 static void cont(struct vt_engine *engine, struct entry *e)
 {
-    bool to_return = e->in_call || e->drop_return || engine->stop_all;
+    bool to_return = e->in_call || e->drop_return || stops_at_all(engine);
     int signal = e->signal;
     e->signal = 0;
     set_stopped(engine, e, false);
@@ -865,7 +867,7 @@ static bool classify(struct vt_engine *engine, pid_t tid, int status, struct vt_
         insist(engine, PTRACE_GETEVENTMSG, tid, 0, (unsigned long)&former);
         take_over(engine, at, (pid_t)former, stop);
         e->in_call = false;
-        e->drop_return = engine->stop_all;
+        e->drop_return = stops_at_all(engine);
         stop->type = VT_STOP_EXEC;
         read_registers(engine, stop);
         tell = true;
@@ -1031,7 +1033,7 @@ int vt_engine_refused(const struct vt_engine *engine, struct vt_error *err)
     return -engine->refused.errnum;
 }
 
-int vt_engine_await(struct vt_engine *engine, int *wait_status)
+int vt_engine_await(struct vt_engine *engine)
 {
     /* The end of the tracer would kill what is not left by then: see vt_engine_launch(). */
     while (!engine->held && (!engine->ended || engine->count)) {
@@ -1046,7 +1048,6 @@ int vt_engine_await(struct vt_engine *engine, int *wait_status)
         if (engine->ended && !had_ended && engine->count)
             return 1;
     }
-    *wait_status = engine->end_status;
     return engine->ended ? 0 : -ECHILD;
 }
 

@@ -127,13 +127,13 @@ int vt_engine_refused(const struct vt_engine *engine, struct vt_error *err);
 
 /*
  * After vt_engine_detach(): wait for the end of the launched program, and leave
- * what could not be left before. 0 and its status; 1 if a signal interrupted
+ * what could not be left before. 0; 1 if a signal interrupted
  * the wait, or the program has just ended and others are still to be left (call
  * again); negative if there is nothing to wait for.
  */
-int vt_engine_await(struct vt_engine *engine, int *wait_status);
+int vt_engine_await(struct vt_engine *engine);
 
-/* Has the launched program ended, and been reaped? Then its id may be another's. */
+/* Has the launched program ended, and how? It is reaped then, and its id may be another's. */
 bool vt_engine_ended(const struct vt_engine *engine, int *wait_status);
 
 /* The number of tracees. */

@@ -216,27 +216,11 @@ static bool tells_growing(const char *line)
     return !strncmp(line, name, sizeof(name) - 1) && strstr(line, " gd");
 }
 
-/* Is this the line that a VMA begins with, as in maps? What is said of it begins with a capital. */
-static bool read_bounds(const char *line, struct vt_region *vma)
-{
-    char *rest;
-    uint64_t start = strtoull(line, &rest, 16), end;
-
-    if (rest == line || *rest != '-')
-        return false;
-    line = rest + 1;
-    end = strtoull(line, &rest, 16);
-    if (rest == line || *rest != ' ')
-        return false;
-    *vma = (struct vt_region){.start = start, .end = end};
-    return true;
-}
-
 int vt_procmap_growing(const struct vt_procmap *map, struct vt_regions *growing)
 {
     char path[64], *line = NULL;
     size_t size = 0;
-    struct vt_region vma = {0};
+    struct vt_region vma = {0}, next;
     int rc = 0;
 
     growing->count = 0;
@@ -245,7 +229,9 @@ int vt_procmap_growing(const struct vt_procmap *map, struct vt_regions *growing)
     if (!file)
         return -errno;
     while (!rc && getline(&line, &size, file) > 0) {
-        if (!read_bounds(line, &vma) && tells_growing(line))
+        if (vt_maps_bounds(line, &next))
+            vma = next;
+        else if (tells_growing(line))
             rc = vt_regions_add(growing, &vma);
     }
     if (!rc && ferror(file))

@@ -106,14 +106,25 @@ static void unescape(const char *from, size_t length, char *to)
     *to = '\0';
 }
 
+static bool read_bounds(struct cursor *c, struct vt_region *region)
+{
+    return read_number(c, 16, &region->start) && read_char(c, '-') &&
+           read_number(c, 16, &region->end) && read_char(c, ' ');
+}
+
+bool vt_maps_bounds(const char *line, struct vt_region *region)
+{
+    struct cursor c = {line, line + strlen(line)};
+    *region = (struct vt_region){0};
+    return read_bounds(&c, region);
+}
+
 static int parse_line(struct cursor c, struct vt_objects *objects, char *name,
                       struct vt_region *region)
 {
     uint64_t major, minor, inode;
     *region = (struct vt_region){0};
-    if (!read_number(&c, 16, &region->start) || !read_char(&c, '-') ||
-        !read_number(&c, 16, &region->end) || !read_char(&c, ' ') ||
-        !read_flag(&c, 'r', '-', VT_PROT_READ, &region->prot) ||
+    if (!read_bounds(&c, region) || !read_flag(&c, 'r', '-', VT_PROT_READ, &region->prot) ||
         !read_flag(&c, 'w', '-', VT_PROT_WRITE, &region->prot) ||
         !read_flag(&c, 'x', '-', VT_PROT_EXEC, &region->prot) ||
         !read_flag(&c, 's', 'p', VT_REGION_SHARED, &region->flags) || !read_char(&c, ' ') ||

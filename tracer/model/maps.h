@@ -27,6 +27,12 @@ int vt_maps_object(struct vt_objects *objects, const char *name, uint32_t dev_ma
                    const struct vt_object **object);
 
 /*
+ * The bounds alone of the region that a line, NUL-terminated, tells; false if it is no such line, as
+ * those of smaps are that say more of a region: they begin with a capital. All else in *region is 0.
+ */
+bool vt_maps_bounds(const char *line, struct vt_region *region);
+
+/*
  * Parse the text of a maps file; regions is emptied first. Lines must ascend
  * and not overlap, as the kernel's do. The kinds are not set.
  * Returns 0, -ENOMEM, or -EINVAL with the number of the bad line.

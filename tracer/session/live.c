@@ -1204,28 +1204,24 @@ static void leave(struct live *live)
  */
 static void await_root(struct live *live)
 {
+    struct vt_session_result *result = live->result;
     bool warned = false;
-    int status, rc;
+    int rc;
     vt_signals_alarm(0);
     do {
-        if (vt_engine_ended(live->engine, &status)) {
-            live->result->exited = true;
-            live->result->wait_status = status;
-            if (vt_engine_count(live->engine) && !warned)
-                warn(live, "waiting for what is in the midst of a vfork, to leave it: the end of "
-                           "vastrace would kill it");
+        result->exited = vt_engine_ended(live->engine, &result->wait_status);
+        if (result->exited && !warned && vt_engine_count(live->engine)) {
+            warn(live, "waiting for what is in the midst of a vfork, to leave it: the end of "
+                       "vastrace would kill it");
             warned = true;
         }
         take_signals(live);
-        rc = vt_engine_await(live->engine, &status);
+        rc = vt_engine_await(live->engine);
     } while (rc == 1);
-    if (rc) {
+    result->exited = vt_engine_ended(live->engine, &result->wait_status);
+    if (rc)
         fail(live, rc,
              &(struct vt_error){.errnum = -rc, .text = "the end of the program was missed"});
-        return;
-    }
-    live->result->exited = true;
-    live->result->wait_status = status;
 }
 
 static void free_all(struct live *live)

@@ -308,8 +308,8 @@ static int read_marks(struct vt_space *space, pid_t tid, vt_addr *start_brk, vt_
     return rc;
 }
 
-/* Make [start, end) what the kernel says it is. */
-static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end,
+/* Make [start, end) what the kernel says it is. `flags`: of what is new there. */
+static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end, uint8_t flags,
                   struct vt_changes *changes, struct vt_error *err)
 {
     struct vt_error why;
@@ -330,6 +330,11 @@ static int assign(struct vt_space *space, pid_t tid, vt_addr start, vt_addr end,
     rc = grow_from_told(space, changes);
     if (rc)
         return vt_error_errno(err, -rc, "cannot store a memory map");
+    for (size_t i = 0; i < space->told.count && flags; i++) {
+        struct vt_region *r = &space->told.items[i];
+        if (!vt_layout_find(space->layout, vt_max(r->start, start)))
+            r->flags |= flags;
+    }
     /* [vsyscall] is told only by the whole map, and cannot be changed: see procmap.h. */
     if (end < UINT64_MAX || start)
         end = vt_min(end, (vt_addr)1 << 63);
@@ -517,7 +522,7 @@ int vt_space_fork(struct vt_space *child, const struct vt_space *parent, pid_t t
         return vt_error_errno(err, -rc, "cannot copy the memory map for process %d", (int)tid);
     /* What the child did not inherit (MADV_DONTFORK), and what its parent did since. */
     struct vt_changes changes = {0};
-    rc = assign(child, tid, 0, UINT64_MAX, &changes, err);
+    rc = assign(child, tid, 0, UINT64_MAX, 0, &changes, err);
     if (!rc && is_of_another_time(&changes)) {
         child->break_known = false; /* the next brk tells */
         rc = correct_growing(child);
@@ -542,7 +547,7 @@ int vt_space_resync(struct vt_space *space, pid_t tid, struct vt_changes *change
         }
     }
     space->break_known = false; /* the next brk tells */
-    int rc = assign(space, tid, 0, UINT64_MAX, changes, err);
+    int rc = assign(space, tid, 0, UINT64_MAX, 0, changes, err);
     return rc ? rc : mark_stack(space);
 }
 
@@ -603,29 +608,15 @@ static int note_rooms(struct vt_space *space, const struct vt_memop *op)
     return rc;
 }
 
-static int look_into_rooms(struct vt_space *space, struct vt_changes *changes, struct vt_error *err)
+static int look_into_rooms(struct vt_space *space, pid_t tid, struct vt_changes *changes,
+                           struct vt_error *err)
 {
-    size_t from = changes->count;
-    for (size_t i = 0; i < space->rooms.count; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < space->rooms.count && !rc; i++) {
         const struct vt_region *room = &space->rooms.items[i];
-        int rc = vt_procmap_range(&space->kernel, space->world->objects, room->start, room->end,
-                                  &space->told, err);
-        if (rc)
-            return rc == -ESRCH ? 1 : rc;
-        rc = grow_from_told(space, changes);
-        for (size_t k = 0; k < space->told.count; k++) {
-            struct vt_region *r = &space->told.items[k];
-            if (!vt_layout_find(space->layout, vt_max(r->start, room->start)))
-                r->flags |= room->flags;
-        }
-        if (!rc)
-            rc = vt_layout_assign(space->layout, room->start, room->end, space->told.items,
-                                  space->told.count, changes);
-        if (rc)
-            return vt_error_errno(err, -rc, "cannot store a change of the memory map");
+        rc = assign(space, tid, room->start, room->end, room->flags, changes, err);
     }
-    int rc = space->rooms.count ? watch_growers(space, changes, from) : 0;
-    return rc ? vt_error_errno(err, -rc, "cannot store a change of the memory map") : 0;
+    return rc;
 }
 
 int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
@@ -674,9 +665,9 @@ int vt_space_apply(struct vt_space *space, pid_t tid, const struct vt_memop *op,
         if (op->type == VT_MEMOP_ANYWHERE && !i)
             rc = vt_space_resync(space, tid, changes, err);
         else if (doubts[i].start < doubts[i].end)
-            rc = assign(space, tid, doubts[i].start, doubts[i].end, changes, err);
+            rc = assign(space, tid, doubts[i].start, doubts[i].end, 0, changes, err);
     }
-    return rc ? rc : look_into_rooms(space, changes, err);
+    return rc ? rc : look_into_rooms(space, tid, changes, err);
 }
 
 /*
