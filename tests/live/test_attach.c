@@ -630,19 +630,27 @@ static void check_several(void **state)
     tracing_free(&tracing);
 }
 
+/* Start the fixture in a scenario that has a child; the child, when both are ready. */
+static pid_t start_with_child(struct running *running, const char *scenario)
+{
+    const char *argv[] = {FIXTURE, scenario, NULL};
+    pid_t child;
+
+    running_start(running, argv, NULL);
+    child = (pid_t)atoi(running_await(running, "child="));
+    running_await(running, "ready=");
+    return child;
+}
+
 /* A process and its child, both by name, in either order. */
 static void check_parent_and_child(void **state)
 {
     (void)state;
     for (int turn = 0; turn < 2; turn++) {
-        const char *argv[] = {FIXTURE, "with-child", NULL};
         struct running running;
         struct tracing tracing;
-        pid_t child;
+        pid_t child = start_with_child(&running, "with-child");
 
-        running_start(&running, argv, NULL);
-        child = (pid_t)atoi(running_await(&running, "child="));
-        running_await(&running, "ready=");
         tracing_start(&tracing, NULL,
                       turn ? (const pid_t[]){child, running.pid, 0}
                            : (const pid_t[]){running.pid, child, 0});
@@ -665,14 +673,10 @@ static void check_sharer(void **state)
 {
     (void)state;
     for (int both = 0; both < 2; both++) {
-        const char *argv[] = {FIXTURE, "with-sharer", NULL};
         struct running running;
         struct tracing tracing;
-        pid_t child;
+        pid_t child = start_with_child(&running, "with-sharer");
 
-        running_start(&running, argv, NULL);
-        child = (pid_t)atoi(running_await(&running, "child="));
-        running_await(&running, "ready=");
         tracing_start(&tracing, NULL,
                       both ? (const pid_t[]){running.pid, child, 0}
                            : (const pid_t[]){running.pid, 0});

@@ -168,12 +168,7 @@ static void sites(struct cli_page *p, const struct vt_differences *d)
         cli_size_at(p, 34, list[i].gone);
         cli_size_at(p, 44, list[i].altered);
         cli_line(p);
-        if (list[i].stack) {
-            cli_paint(p, CLI_FAINT);
-            cli_text(p, "    ");
-            cli_stack(p, list[i].stack, 6);
-            cli_line(p);
-        }
+        cli_stack_line(p, 4, list[i].stack, 6);
     }
     if (count > SITES_MOST) {
         cli_text(p, "and %zu more", count - SITES_MOST);

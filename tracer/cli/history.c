@@ -132,12 +132,7 @@ static void entry(struct cli_page *p, const struct vt_history_entry *e, bool man
     if (many_spaces)
         cli_text(p, "  space %u", (unsigned)e->space);
     cli_line(p);
-    if (e->stack) {
-        cli_pad(p, OP_AT);
-        cli_paint(p, CLI_FAINT);
-        cli_stack(p, e->stack, 8);
-        cli_line(p);
-    }
+    cli_stack_line(p, OP_AT, e->stack, 8);
     neighbour(p, "above", &e->above, e->above.start - r->end);
     neighbour(p, "below", &e->below, r->start - e->below.end);
 }

@@ -100,6 +100,10 @@ struct vt_frame cli_frame(struct cli_page *page, const struct vt_frame *recorded
  */
 void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t most);
 
+/* The same as a line of its own, from a column on; nothing for null. */
+void cli_stack_line(struct cli_page *page, size_t column, const struct vt_stack *stack,
+                    size_t most);
+
 void cli_line(struct cli_page *page); /* ends it */
 
 /* Write all to standard output and free the page. Returns the exit status. */

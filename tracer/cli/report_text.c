@@ -334,12 +334,7 @@ static void sites(struct cli_page *p, const struct vt_report *r)
             cli_right(p, CHANGE_END, "%+lld", (long long)s->region_change);
         cli_right(p, BETWEEN_END, "#%llu, #%llu", (ull)s->first_event, (ull)s->last_event);
         cli_line(p);
-        if (s->stack) {
-            cli_paint(p, CLI_FAINT);
-            cli_text(p, "    ");
-            cli_stack(p, s->stack, FRAMES_SHOWN);
-            cli_line(p);
-        }
+        cli_stack_line(p, 4, s->stack, FRAMES_SHOWN);
     }
     if (r->site_count > SITES_MOST) {
         cli_text(p, "and %zu more", r->site_count - SITES_MOST);
@@ -515,12 +510,7 @@ static void findings(struct cli_page *p, const struct vt_report *r)
         cli_text(p, "  %s: ", f->cause);
         evidence(p, f);
         cli_line(p);
-        if (f->stack) {
-            cli_paint(p, CLI_FAINT);
-            cli_text(p, "      ");
-            cli_stack(p, f->stack, FRAMES_SHOWN);
-            cli_line(p);
-        }
+        cli_stack_line(p, 6, f->stack, FRAMES_SHOWN);
     }
 }
 

@@ -125,3 +125,13 @@ void cli_stack(struct cli_page *page, const struct vt_stack *stack, size_t most)
             source(page, frame.file, frame.line);
     }
 }
+
+void cli_stack_line(struct cli_page *page, size_t column, const struct vt_stack *stack, size_t most)
+{
+    if (!stack)
+        return;
+    cli_pad(page, column);
+    cli_paint(page, CLI_FAINT);
+    cli_stack(page, stack, most);
+    cli_line(page);
+}
